@@ -1,0 +1,431 @@
+//! The whole model: a pass takes up to S slots through every layer.
+//!
+//! A *slot* is one token of one sequence. Slots of a pass may belong to any sequences; a prefill
+//! chunk, a batch of decodes and a mix are the same thing, and give the same bits.
+
+use crate::{
+    Error,
+    attention::{KvCache, attend},
+    gate::{add_residual, relu2_gate},
+    head::{Candidate, Head, HeadMode},
+    norm::rms_norm,
+    quantise::{Quantised, dequantise, quantise},
+    rope::Rope,
+    ternary::Ternary,
+    tlmm::Tlmm,
+};
+
+/// Sizes and constants of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Elements of the residual stream.
+    pub hidden: usize,
+    /// Elements of the feed-forward block.
+    pub intermediate: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key-value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Elements of a head; even.
+    pub head_dim: usize,
+    /// Tokens in the vocabulary.
+    pub vocab: usize,
+    /// Longest context, tokens.
+    pub context: usize,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f32,
+    /// Added to the mean square in norms.
+    pub norm_eps: f32,
+}
+
+/// The linear layers of a transformer layer, in stream order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Projection {
+    /// Query.
+    Q,
+    /// Key.
+    K,
+    /// Value.
+    V,
+    /// Attention output.
+    O,
+    /// Gate of the feed-forward block.
+    Gate,
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+}
+
+impl Projection {
+    /// All, in stream order.
+    pub const ALL: [Projection; 7] = [
+        Projection::Q,
+        Projection::K,
+        Projection::V,
+        Projection::O,
+        Projection::Gate,
+        Projection::Up,
+        Projection::Down,
+    ];
+}
+
+/// One ternary matrix of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Linear {
+    /// A projection of a layer.
+    Layer(usize, Projection),
+    /// The screen of the two-stage head.
+    Screen,
+}
+
+impl std::fmt::Display for Linear {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Linear::Layer(layer, projection) => {
+                write!(f, "layer {layer} {}", format!("{projection:?}").to_lowercase())
+            }
+            Linear::Screen => write!(f, "head screen"),
+        }
+    }
+}
+
+/// One transformer layer.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Norm before attention.
+    pub attention_norm: Vec<f32>,
+    /// Sub-norm before the output projection.
+    pub attention_sub_norm: Vec<f32>,
+    /// Norm before the feed-forward block.
+    pub ffn_norm: Vec<f32>,
+    /// Sub-norm before the down projection.
+    pub ffn_sub_norm: Vec<f32>,
+    /// The projections in the order of [`Projection::ALL`].
+    pub projections: [Ternary; 7],
+}
+
+/// A model's parameters.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Sizes and constants.
+    pub config: Config,
+    /// `vocab * hidden` embeddings.
+    pub embedding: Vec<f32>,
+    /// The layers.
+    pub layers: Vec<Layer>,
+    /// Norm before the head.
+    pub norm: Vec<f32>,
+    /// The head.
+    pub head: Head,
+    /// The rotary table.
+    pub rope: Rope,
+}
+
+/// One token of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Index of the sequence (its cache).
+    pub sequence: usize,
+    /// Position in the sequence; slots of a sequence come in order and without a gap.
+    pub position: usize,
+    /// The token.
+    pub token: u32,
+}
+
+/// The caches of one sequence, one a layer.
+pub type Sequence = Vec<KvCache>;
+
+/// What executes the integer work of a pass. The golden device is [`Golden`]; others must give the
+/// same bits.
+pub trait Device {
+    /// Multiplies every row of `x` by each of `linears`, which share their input. Returns the exact
+    /// sums as `[linear][slot][row]`.
+    fn multiply(
+        &mut self,
+        linears: &[Linear],
+        x: &[Quantised],
+    ) -> Result<Vec<Vec<Vec<i32>>>, Error>;
+
+    /// Attends one query head (real elements after RoPE) to positions `0..positions` of a cache.
+    fn attend(
+        &mut self,
+        query: &[f32],
+        cache: &KvCache,
+        head: usize,
+        positions: usize,
+    ) -> Result<Vec<f32>, Error>;
+
+    /// Exact integer products of int8 head rows with `x`.
+    fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error>;
+}
+
+impl Config {
+    /// Checks what the formulas need.
+    pub fn check(&self) -> Result<(), Error> {
+        let positive = [
+            ("hidden", self.hidden),
+            ("intermediate", self.intermediate),
+            ("layers", self.layers),
+            ("heads", self.heads),
+            ("kv_heads", self.kv_heads),
+            ("head_dim", self.head_dim),
+            ("vocab", self.vocab),
+            ("context", self.context),
+        ];
+        let fail = |text: String| Err(Error::Config(text));
+        if let Some((name, _)) = positive.iter().find(|(_, size)| *size == 0) {
+            return fail(format!("{name} is 0; expected at least 1"));
+        }
+        if !self.heads.is_multiple_of(self.kv_heads) {
+            let (heads, kv) = (self.heads, self.kv_heads);
+            return fail(format!("{heads} query heads do not share {kv} key-value heads evenly"));
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return fail(format!("head_dim {} is odd; rotary pairs need it even", self.head_dim));
+        }
+        if self.hidden.max(self.intermediate).max(self.heads * self.head_dim) > 65_535 {
+            return fail("a row of more than 65535 elements overflows 24-bit sums".into());
+        }
+        if !(self.norm_eps >= 0.0 && self.norm_eps.is_finite()) {
+            return fail(format!("norm_eps {}; expected a small positive number", self.norm_eps));
+        }
+        if !(self.rope_theta > 0.0 && self.rope_theta.is_finite()) {
+            return fail(format!("rope_theta {}; expected a positive number", self.rope_theta));
+        }
+        Ok(())
+    }
+
+    /// Rows and columns of a projection.
+    pub fn shape(&self, projection: Projection) -> (usize, usize) {
+        let (q, kv) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        match projection {
+            Projection::Q => (q, self.hidden),
+            Projection::K | Projection::V => (kv, self.hidden),
+            Projection::O => (self.hidden, q),
+            Projection::Gate | Projection::Up => (self.intermediate, self.hidden),
+            Projection::Down => (self.hidden, self.intermediate),
+        }
+    }
+}
+
+impl Model {
+    /// Every ternary matrix, in stream order.
+    pub fn linears(&self) -> impl Iterator<Item = Linear> + use<> {
+        let layers = 0..self.layers.len();
+        layers
+            .flat_map(|layer| Projection::ALL.map(|projection| Linear::Layer(layer, projection)))
+            .chain([Linear::Screen])
+    }
+
+    /// The matrix that a name stands for.
+    pub fn matrix(&self, linear: Linear) -> &Ternary {
+        match linear {
+            Linear::Layer(layer, projection) => {
+                &self.layers[layer].projections[projection as usize]
+            }
+            Linear::Screen => self.head.screen(),
+        }
+    }
+
+    /// An empty sequence.
+    pub fn sequence(&self) -> Sequence {
+        vec![KvCache::new(self.config.kv_heads, self.config.head_dim); self.config.layers]
+    }
+
+    /// One pass: takes the slots through every layer, appends their keys and values to their
+    /// sequences and returns each slot's quantised input of the head.
+    pub fn pass(
+        &self,
+        device: &mut dyn Device,
+        sequences: &mut [Sequence],
+        slots: &[Slot],
+    ) -> Result<Vec<Quantised>, Error> {
+        self.check_slots(sequences, slots)?;
+        let hidden = self.config.hidden;
+        let embed = |slot: &Slot| self.embedding[slot.token as usize * hidden..][..hidden].to_vec();
+        let mut x: Vec<Vec<f32>> = slots.iter().map(embed).collect();
+        for layer in 0..self.layers.len() {
+            self.attention_block(device, sequences, slots, layer, &mut x)?;
+            self.ffn_block(device, layer, &mut x)?;
+        }
+        Ok(x.iter().map(|x| quantise(&self.rms(x, &self.norm))).collect())
+    }
+
+    fn check_slots(&self, sequences: &[Sequence], slots: &[Slot]) -> Result<(), Error> {
+        let mut lengths: Vec<usize> = sequences.iter().map(|s| s[0].len()).collect();
+        for slot in slots {
+            let (vocab, context) = (self.config.vocab, self.config.context);
+            if slot.token as usize >= vocab {
+                return Err(Error::Token { token: slot.token, vocab });
+            }
+            if slot.position >= context {
+                return Err(Error::Context { position: slot.position, context });
+            }
+            let length = &mut lengths[slot.sequence];
+            if slot.position != *length {
+                return Err(Error::Gap { position: slot.position, length: *length });
+            }
+            *length += 1;
+        }
+        Ok(())
+    }
+
+    fn rms(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        rms_norm(x, weight, self.config.norm_eps)
+    }
+
+    /// Real outputs of projections that share an input: `[projection][slot][row]`.
+    fn project<const N: usize>(
+        &self,
+        device: &mut dyn Device,
+        layer: usize,
+        projections: [Projection; N],
+        x: &[Quantised],
+    ) -> Result<[Vec<Vec<f32>>; N], Error> {
+        let linears = projections.map(|p| Linear::Layer(layer, p));
+        let mut sums = device.multiply(&linears, x)?.into_iter();
+        Ok(linears.map(|linear| {
+            let scale = self.matrix(linear).scale;
+            let slots = sums.next().unwrap_or_default();
+            slots.iter().zip(x).map(|(sums, x)| dequantise(sums, x.step, scale)).collect()
+        }))
+    }
+
+    fn attention_block(
+        &self,
+        device: &mut dyn Device,
+        sequences: &mut [Sequence],
+        slots: &[Slot],
+        index: usize,
+        x: &mut [Vec<f32>],
+    ) -> Result<(), Error> {
+        let Config { heads, kv_heads, head_dim, .. } = self.config;
+        let layer = &self.layers[index];
+        let input: Vec<_> =
+            x.iter().map(|x| quantise(&self.rms(x, &layer.attention_norm))).collect();
+        let [mut q, mut k, v] =
+            self.project(device, index, [Projection::Q, Projection::K, Projection::V], &input)?;
+        for (i, slot) in slots.iter().enumerate() {
+            for head in q[i].chunks_exact_mut(head_dim).chain(k[i].chunks_exact_mut(head_dim)) {
+                self.rope.rotate(head, slot.position);
+            }
+            sequences[slot.sequence][index].append(&k[i], &v[i]);
+        }
+        let mut attended = Vec::with_capacity(slots.len());
+        for (q, slot) in q.iter().zip(slots) {
+            let cache = &sequences[slot.sequence][index];
+            let mut row = Vec::with_capacity(heads * head_dim);
+            for (head, query) in q.chunks_exact(head_dim).enumerate() {
+                let kv_head = head / (heads / kv_heads);
+                row.extend(device.attend(query, cache, kv_head, slot.position + 1)?);
+            }
+            attended.push(quantise(&self.rms(&row, &layer.attention_sub_norm)));
+        }
+        let [o] = self.project(device, index, [Projection::O], &attended)?;
+        x.iter_mut().zip(&o).for_each(|(x, o)| add_residual(x, o));
+        Ok(())
+    }
+
+    fn ffn_block(
+        &self,
+        device: &mut dyn Device,
+        index: usize,
+        x: &mut [Vec<f32>],
+    ) -> Result<(), Error> {
+        let layer = &self.layers[index];
+        let input: Vec<_> = x.iter().map(|x| quantise(&self.rms(x, &layer.ffn_norm))).collect();
+        let [gate, up] = self.project(device, index, [Projection::Gate, Projection::Up], &input)?;
+        let gated: Vec<_> = gate
+            .iter()
+            .zip(&up)
+            .map(|(gate, up)| quantise(&self.rms(&relu2_gate(gate, up), &layer.ffn_sub_norm)))
+            .collect();
+        let [down] = self.project(device, index, [Projection::Down], &gated)?;
+        x.iter_mut().zip(&down).for_each(|(x, down)| add_residual(x, down));
+        Ok(())
+    }
+
+    /// The head on the outputs of a pass: for each slot its candidates, ranked.
+    pub fn head(
+        &self,
+        device: &mut dyn Device,
+        mode: HeadMode,
+        outputs: &[Quantised],
+    ) -> Result<Vec<Vec<Candidate>>, Error> {
+        let all: Vec<u32> = (0..self.config.vocab as u32).collect();
+        let selected: Vec<Vec<u32>> = match mode {
+            HeadMode::Full => outputs.iter().map(|_| all.clone()).collect(),
+            HeadMode::TwoStage => {
+                let sums = device.multiply(&[Linear::Screen], outputs)?;
+                sums[0].iter().map(|sums| self.head.select(sums)).collect()
+            }
+        };
+        let mut ranked = Vec::with_capacity(outputs.len());
+        for (x, tokens) in outputs.iter().zip(selected) {
+            let dots = device.head_dots(&tokens, &x.values)?;
+            let score =
+                |(&token, dot)| Candidate { token, logit: self.head.logit(token, dot, x.step) };
+            let mut candidates: Vec<_> = tokens.iter().zip(dots).map(score).collect();
+            Head::rank(&mut candidates);
+            ranked.push(candidates);
+        }
+        Ok(ranked)
+    }
+}
+
+/// The golden device: table lookup and ternary attention as this crate defines them.
+#[derive(Debug)]
+pub struct Golden<'a> {
+    model: &'a Model,
+    prepared: Vec<Tlmm>,
+}
+
+impl<'a> Golden<'a> {
+    /// Prepares every matrix for lookup.
+    pub fn new(model: &'a Model) -> Self {
+        let prepared = model.linears().map(|linear| Tlmm::new(model.matrix(linear))).collect();
+        Self { model, prepared }
+    }
+
+    fn tlmm(&self, linear: Linear) -> &Tlmm {
+        let per_layer = Projection::ALL.len();
+        match linear {
+            Linear::Layer(layer, projection) => {
+                &self.prepared[layer * per_layer + projection as usize]
+            }
+            Linear::Screen => &self.prepared[self.model.layers.len() * per_layer],
+        }
+    }
+}
+
+impl Device for Golden<'_> {
+    fn multiply(
+        &mut self,
+        linears: &[Linear],
+        x: &[Quantised],
+    ) -> Result<Vec<Vec<Vec<i32>>>, Error> {
+        let one = |linear: &Linear| {
+            let tlmm = self.tlmm(*linear);
+            x.iter().map(|x| tlmm.multiply(&x.values)).collect()
+        };
+        Ok(linears.iter().map(one).collect())
+    }
+
+    fn attend(
+        &mut self,
+        query: &[f32],
+        cache: &KvCache,
+        head: usize,
+        positions: usize,
+    ) -> Result<Vec<f32>, Error> {
+        Ok(attend(query, cache, head, 0..positions))
+    }
+
+    fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error> {
+        let dot = |&token: &u32| self.model.head.dot(token, x);
+        Ok(tokens.iter().map(dot).collect())
+    }
+}

@@ -1,0 +1,53 @@
+//! Sums of binary32 values in a fixed order that any number of lanes can follow.
+
+/// Number of interleaved partial sums.
+pub const PARTIALS: usize = 64;
+
+/// Sums values: element i goes into partial sum i mod 64, each partial sum starts at +0 and adds its
+/// elements in order; then partial sum i takes partial sum i + 32, then i + 16, and so on to 1.
+///
+/// Every lane count that divides 64 can follow this order without waiting for its own adder.
+pub fn sum(values: impl IntoIterator<Item = f32>) -> f32 {
+    let mut partial = [0.0_f32; PARTIALS];
+    for (i, value) in values.into_iter().enumerate() {
+        partial[i % PARTIALS] += value;
+    }
+    let mut half = PARTIALS / 2;
+    while half > 0 {
+        for i in 0..half {
+            partial[i] += partial[i + half];
+        }
+        half /= 2;
+    }
+    partial[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_lane_count_gives_the_same_bits() {
+        let values: Vec<f32> =
+            (0..1000).map(|i| ((i * 7919) % 1013) as f32 * 1.0e-3 - 0.37).collect();
+        let expected = sum(values.iter().copied());
+        for lanes in [1, 2, 4, 8, 16, 32, 64] {
+            // A machine of `lanes` lanes takes `lanes` elements a cycle; its lane l owns the partial
+            // sums congruent to l.
+            let mut partial = [0.0_f32; PARTIALS];
+            for (cycle, chunk) in values.chunks(lanes).enumerate() {
+                for (lane, value) in chunk.iter().enumerate() {
+                    partial[(cycle * lanes + lane) % PARTIALS] += value;
+                }
+            }
+            let mut width = PARTIALS;
+            while width > 1 {
+                width /= 2;
+                for i in 0..width {
+                    partial[i] += partial[i + width];
+                }
+            }
+            assert_eq!(partial[0].to_bits(), expected.to_bits(), "{lanes} lanes");
+        }
+    }
+}

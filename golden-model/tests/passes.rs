@@ -1,0 +1,127 @@
+//! The whole model gives the same bits however its tokens are grouped into passes.
+
+use terntable_golden::{
+    head::{Head, HeadMode},
+    model::{Config, Golden, Layer, Model, Projection, Sequence, Slot},
+    rope::Rope,
+    sample::mix,
+    ternary::Ternary,
+};
+
+fn real(seed: u64, n: usize, around: f32) -> Vec<f32> {
+    (0..n).map(|i| around + mix(seed ^ (i as u64) << 8) as i32 as f32 / 2.0_f32.powi(31)).collect()
+}
+
+/// A random model; hidden sizes that no group, tile or lane divides.
+fn random_model(seed: u64) -> Model {
+    let config = Config {
+        hidden: 50,
+        intermediate: 77,
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        head_dim: 10,
+        vocab: 300,
+        context: 64,
+        rope_theta: 10_000.0,
+        norm_eps: 1e-5,
+    };
+    config.check().unwrap();
+    let layer = |l: u64| Layer {
+        attention_norm: real(seed ^ l ^ 1 << 40, config.hidden, 1.0),
+        attention_sub_norm: real(seed ^ l ^ 2 << 40, config.heads * config.head_dim, 1.0),
+        ffn_norm: real(seed ^ l ^ 3 << 40, config.hidden, 1.0),
+        ffn_sub_norm: real(seed ^ l ^ 4 << 40, config.intermediate, 1.0),
+        projections: Projection::ALL.map(|p| {
+            let (rows, cols) = config.shape(p);
+            let seed = seed ^ l << 32 ^ (p as u64) << 48;
+            Ternary::absmean(rows, cols, &real(seed, rows * cols, 0.0)).unwrap()
+        }),
+    };
+    let embedding = real(seed ^ 77, config.vocab * config.hidden, 0.0);
+    Model {
+        layers: (0..config.layers as u64).map(layer).collect(),
+        norm: real(seed ^ 5 << 40, config.hidden, 1.0),
+        head: Head::new(config.vocab, config.hidden, &embedding).unwrap(),
+        rope: Rope::new(config.head_dim, config.rope_theta, config.context),
+        embedding,
+        config,
+    }
+}
+
+/// Logits (id and bits) of every position of every prompt, its slots taken in the given groups.
+fn run(model: &Model, prompts: &[Vec<u32>], passes: &[Vec<usize>]) -> Vec<Vec<Vec<(u32, u32)>>> {
+    let mut device = Golden::new(model);
+    let mut sequences: Vec<Sequence> = prompts.iter().map(|_| model.sequence()).collect();
+    let mut logits = vec![Vec::new(); prompts.len()];
+    let mut next = vec![0; prompts.len()];
+    for pass in passes {
+        let slots: Vec<Slot> = pass
+            .iter()
+            .map(|&sequence| {
+                let position = next[sequence];
+                next[sequence] += 1;
+                Slot { sequence, position, token: prompts[sequence][position] }
+            })
+            .collect();
+        let outputs = model.pass(&mut device, &mut sequences, &slots).unwrap();
+        let ranked = model.head(&mut device, HeadMode::TwoStage, &outputs).unwrap();
+        for (slot, candidates) in slots.iter().zip(ranked) {
+            let bits = candidates.iter().map(|c| (c.token, c.logit.to_bits())).collect();
+            logits[slot.sequence].push(bits);
+        }
+    }
+    logits
+}
+
+#[test]
+fn any_grouping_of_slots_gives_the_same_bits() {
+    for seed in [1, 2, 3] {
+        let model = random_model(seed);
+        let prompt = |salt: u64, n: usize| -> Vec<u32> {
+            (0..n).map(|i| (mix(seed ^ salt ^ i as u64) % 300) as u32).collect()
+        };
+        let prompts = [prompt(1 << 20, 13), prompt(2 << 20, 13)];
+        let one_by_one: Vec<_> = (0..2).flat_map(|s| vec![vec![s]; 13]).collect();
+        let expected = run(&model, &prompts, &one_by_one);
+        let whole = [vec![0; 13], vec![1; 13]];
+        let chunks_of_five: Vec<_> =
+            [5, 5, 3].iter().flat_map(|&n| [vec![1; n], vec![0; n]]).collect();
+        let batch_of_two = vec![vec![0, 1]; 13];
+        let prefill_beside_decode: Vec<_> = [vec![0; 4]]
+            .into_iter()
+            .chain(vec![vec![1, 0, 1]; 6])
+            .chain([vec![1, 0], vec![0, 0]])
+            .collect();
+        for passes in [&whole[..], &chunks_of_five, &batch_of_two, &prefill_beside_decode] {
+            assert_eq!(run(&model, &prompts, passes), expected, "seed {seed}, passes {passes:?}");
+        }
+    }
+}
+
+#[test]
+fn the_two_stage_head_scores_like_the_full_head() {
+    let model = random_model(9);
+    let mut device = Golden::new(&model);
+    let mut sequences = [model.sequence()];
+    let slots = [Slot { sequence: 0, position: 0, token: 7 }];
+    let outputs = model.pass(&mut device, &mut sequences, &slots).unwrap();
+    let two_stage = &model.head(&mut device, HeadMode::TwoStage, &outputs).unwrap()[0];
+    let full = &model.head(&mut device, HeadMode::Full, &outputs).unwrap()[0];
+    assert_eq!((two_stage.len(), full.len()), (256, 300));
+    let kept: Vec<_> = full.iter().filter(|c| two_stage.contains(c)).collect();
+    assert!(kept.iter().copied().eq(two_stage), "the same logits in the same order");
+}
+
+#[test]
+fn impossible_slots_are_refused() {
+    let model = random_model(4);
+    let refused = |token, position| {
+        let slots = [Slot { sequence: 0, position, token }];
+        let mut sequences = [model.sequence()];
+        model.pass(&mut Golden::new(&model), &mut sequences, &slots).unwrap_err().to_string()
+    };
+    assert!(refused(300, 0).contains("token 300 is outside the vocabulary of 300"));
+    assert!(refused(0, 64).contains("context of 64"));
+    assert!(refused(0, 3).contains("expected 0"));
+}

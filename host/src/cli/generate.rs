@@ -1,0 +1,107 @@
+//! `terntable generate`.
+
+use super::{DeviceArg, HeadArg, ModelArg, print_json, progress_bar};
+use serde::Serialize;
+use std::io::Write;
+use terntable::{
+    Error,
+    device::{AnyDevice, DeviceName},
+    generate::{Event, Request, generate},
+    sim::Usage,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArg,
+    /// The text to continue.
+    #[arg(long, value_name = "TEXT")]
+    prompt: String,
+    /// Most tokens to make.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_tokens: usize,
+    /// 0 takes the likeliest token; higher draws more freely.
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    temperature: f64,
+    /// Seed of the draws.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Where the integers are added up.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceArg,
+    /// Which head scores the tokens.
+    #[arg(long, value_enum, default_value = "two-stage")]
+    head: HeadArg,
+    /// One JSON object instead of streaming text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
+        _ => Err("expected a number that is 0 or more".into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    text: String,
+    tokens: Vec<u32>,
+    prompt_tokens: usize,
+    device: &'static str,
+    #[serde(flatten)]
+    usage: Option<Usage>,
+}
+
+pub fn run(args: &Args) -> Result<(), Error> {
+    let checkpoint = args.model.open()?;
+    let tokenizer = checkpoint.tokenizer()?;
+    let model = checkpoint.model()?;
+    let name = DeviceName::from(args.device);
+    let mut device = AnyDevice::open(name, &model)?;
+    let end_tokens = checkpoint.config.end_tokens();
+    let request = Request {
+        prompt: &args.prompt,
+        max_tokens: args.max_tokens,
+        temperature: args.temperature,
+        seed: args.seed,
+        head: args.head.into(),
+        end_tokens: &end_tokens,
+    };
+    let bar = progress_bar(0, "prompt");
+    let stream = !args.json;
+    if stream {
+        print!("{}", args.prompt);
+    }
+    let made = generate(&model, device.as_device(), &tokenizer, &request, |event| match event {
+        Event::Prefill(done, all) => {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+            if done == all {
+                bar.finish_and_clear();
+            }
+        }
+        Event::Text(text) if stream => {
+            print!("{text}");
+            // A closed pipe ends the program at the next print; nothing to do here.
+            let _ = std::io::stdout().flush();
+        }
+        Event::Text(_) => {}
+    })?;
+    let usage = device.usage()?;
+    if stream {
+        println!();
+        if let Some(usage) = &usage {
+            eprintln!("{usage}");
+        }
+        return Ok(());
+    }
+    print_json(&Report {
+        text: made.text,
+        tokens: made.tokens,
+        prompt_tokens: made.prompt_tokens,
+        device: name.as_str(),
+        usage,
+    })
+}

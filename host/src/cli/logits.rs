@@ -1,0 +1,64 @@
+//! `terntable logits`.
+
+use super::{DeviceArg, HeadArg, ModelArg, print_json};
+use serde::Serialize;
+use terntable::{
+    Error,
+    device::{AnyDevice, DeviceName},
+    runner::Runner,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArg,
+    /// Token ids, separated by commas.
+    #[arg(long, value_name = "ID,ID,...", value_delimiter = ',', required = true)]
+    tokens: Vec<u32>,
+    /// Where the integers are added up.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceArg,
+    /// Which head scores the tokens; rows that the two-stage head leaves out are null.
+    #[arg(long, value_enum, default_value = "full")]
+    head: HeadArg,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    device: &'static str,
+    tokens: Vec<u32>,
+    /// Positions x vocabulary.
+    logits: Vec<Vec<Option<f32>>>,
+}
+
+pub fn run(args: &Args) -> Result<(), Error> {
+    let model = args.model.open()?.model()?;
+    let name = DeviceName::from(args.device);
+    let mut device = AnyDevice::open(name, &model)?;
+    let mut runner = Runner::new(&model, device.as_device(), args.head.into());
+    let ranked = runner.feed(&args.tokens, args.tokens.len(), |_| {})?;
+    if !args.json {
+        println!("{:>8}  {:>6}  best next tokens (logit)", "position", "token");
+        for (position, (token, candidates)) in args.tokens.iter().zip(&ranked).enumerate() {
+            let best: Vec<_> = candidates
+                .iter()
+                .take(4)
+                .map(|c| format!("{} ({:.3})", c.token, c.logit))
+                .collect();
+            println!("{position:>8}  {token:>6}  {}", best.join("  "));
+        }
+        return Ok(());
+    }
+    let row = |candidates: &Vec<terntable_golden::head::Candidate>| {
+        let mut row = vec![None; model.config.vocab];
+        for c in candidates {
+            row[c.token as usize] = Some(c.logit);
+        }
+        row
+    };
+    let logits = ranked.iter().map(row).collect();
+    print_json(&Report { device: name.as_str(), tokens: args.tokens.clone(), logits })
+}

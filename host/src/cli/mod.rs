@@ -1,0 +1,123 @@
+//! Commands and their options.
+
+mod eval;
+mod generate;
+mod inspect;
+mod logits;
+mod verify;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
+use terntable::{Error, device::DeviceName, import::Checkpoint};
+use terntable_golden::head::HeadMode;
+
+/// Ternary language models by table lookup: golden model, CPU and simulated card, bit for bit.
+///
+/// Exit codes: 0 fine, 1 a result differs, 2 it could not run.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Continue a text.
+    Generate(generate::Args),
+    /// Logits of every position of a token list, for comparing with other software.
+    Logits(logits::Args),
+    /// Run a device in lockstep with the golden model and compare every value.
+    Verify(verify::Args),
+    /// Loss on a text, in nats a character.
+    Eval(eval::Args),
+    /// Explain a checkpoint: architecture, tensors, formats, scales; warn of damage.
+    Inspect(inspect::Args),
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    match cli.command {
+        Command::Generate(args) => generate::run(&args),
+        Command::Logits(args) => logits::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+    }
+}
+
+/// The model to run.
+#[derive(Debug, clap::Args)]
+struct ModelArg {
+    /// Checkpoint folder (config.json, model.safetensors, tokenizer.json).
+    #[arg(long, value_name = "PATH", default_value_os_t = bundled_model())]
+    model: PathBuf,
+}
+
+impl ModelArg {
+    fn open(&self) -> Result<Checkpoint, Error> {
+        Checkpoint::open(&self.model)
+    }
+}
+
+/// The bundled model: below the current folder or one above it, else where the program was built.
+fn bundled_model() -> PathBuf {
+    let bundled = Path::new("models/shakespeare");
+    let here = std::env::current_dir().unwrap_or_default();
+    here.ancestors()
+        .map(|folder| folder.join(bundled))
+        .find(|path| path.join("config.json").is_file())
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(bundled))
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeviceArg {
+    /// Table lookup and ternary attention in the golden model.
+    Golden,
+    /// Plain integer products on the CPU.
+    Cpu,
+    /// Every linear layer in the Verilated RTL, the rest in the golden model.
+    Sim,
+}
+
+impl From<DeviceArg> for DeviceName {
+    fn from(arg: DeviceArg) -> Self {
+        match arg {
+            DeviceArg::Golden => DeviceName::Golden,
+            DeviceArg::Cpu => DeviceName::Cpu,
+            DeviceArg::Sim => DeviceName::Sim,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum HeadArg {
+    /// Integer screen, then exact scores of the best 256 rows.
+    TwoStage,
+    /// Exact scores of every row.
+    Full,
+}
+
+impl From<HeadArg> for HeadMode {
+    fn from(arg: HeadArg) -> Self {
+        match arg {
+            HeadArg::TwoStage => HeadMode::TwoStage,
+            HeadArg::Full => HeadMode::Full,
+        }
+    }
+}
+
+/// Prints a report as JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string(value)
+        .map_err(|e| Error::Input(format!("the report does not fit JSON: {e}")))?;
+    println!("{text}");
+    Ok(())
+}
+
+/// A progress bar on standard error, drawn only on a terminal.
+fn progress_bar(length: u64, what: &'static str) -> indicatif::ProgressBar {
+    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
+    indicatif::ProgressBar::new(length).with_style(style).with_message(what)
+}

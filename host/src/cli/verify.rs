@@ -1,0 +1,143 @@
+//! `terntable verify`.
+
+use super::{DeviceArg, ModelArg, print_json, progress_bar};
+use serde::Serialize;
+use std::{path::PathBuf, str::FromStr};
+use terntable::{
+    Error,
+    device::{AnyDevice, DeviceName},
+    lockstep::{Difference, Lockstep},
+    runner::{Runner, SLOTS},
+    sim::{Fault, Sim, Unit, Usage},
+};
+use terntable_golden::{
+    head::HeadMode,
+    model::{Golden, Model},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArg,
+    /// The device to compare with the golden model.
+    #[arg(long, value_enum, default_value = "sim")]
+    device: DeviceArg,
+    /// Flip one bit inside the simulated card first: UNIT is table, weight or accumulator. The
+    /// comparison must then fail.
+    #[arg(long, value_name = "UNIT:BIT", value_parser = fault)]
+    inject: Option<Fault>,
+    /// Text whose tokens are run.
+    #[arg(long, value_name = "TEXT", default_value = PROMPT)]
+    prompt: String,
+    /// Write a waveform (FST) of the simulated card.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+const PROMPT: &str = "ROMEO:\nShall I hear more, or shall I speak at this?";
+
+fn fault(text: &str) -> Result<Fault, String> {
+    let usage = "expected UNIT:BIT with UNIT table, weight or accumulator, such as table:3";
+    let (unit, bit) = text.split_once(':').ok_or(usage)?;
+    let unit = Unit::from_str(unit).map_err(|()| usage)?;
+    let bit = bit.parse().map_err(|_| usage)?;
+    if bit >= unit.bits() {
+        return Err(format!("{} has the bits 0..{}", unit.as_str(), unit.bits()));
+    }
+    Ok(Fault { unit, bit })
+}
+
+#[derive(Serialize)]
+struct Report {
+    device: &'static str,
+    compared: u64,
+    equal: bool,
+    injected: Option<String>,
+    difference: Option<Difference>,
+    #[serde(flatten)]
+    usage: Option<Usage>,
+}
+
+pub fn run(args: &Args) -> Result<(), Error> {
+    let checkpoint = args.model.open()?;
+    let tokens = checkpoint.tokenizer()?.encode(&args.prompt)?;
+    let model = checkpoint.model()?;
+    let name = DeviceName::from(args.device);
+    let mut device = open(args, name, &model)?;
+    let (compared, difference) = compare(&model, &mut device, &tokens)?;
+    let report = Report {
+        device: name.as_str(),
+        compared,
+        equal: difference.is_none(),
+        injected: args.inject.map(|f| f.to_string()),
+        usage: device.usage()?,
+        difference,
+    };
+    if args.json {
+        print_json(&report)?;
+    }
+    match report.difference {
+        Some(difference) => Err(Error::Differs(format!("{difference}\n{}", rerun(args)))),
+        None if args.json => Ok(()),
+        None => {
+            println!(
+                "{} equals the golden model: {compared} values compared over {} tokens",
+                report.device,
+                tokens.len()
+            );
+            Ok(())
+        }
+    }
+}
+
+/// The device, prepared for the fault and the waveform that were asked for.
+fn open<'a>(args: &Args, name: DeviceName, model: &'a Model) -> Result<AnyDevice<'a>, Error> {
+    if args.trace.is_none() && args.inject.is_none() {
+        return AnyDevice::open(name, model);
+    }
+    if name != DeviceName::Sim {
+        return Err(Error::Input("--inject and --trace need --device sim".into()));
+    }
+    let mut sim = Sim::open_for_faults(model, args.trace.as_deref())?;
+    if let Some(fault) = args.inject {
+        sim.inject(fault);
+    }
+    Ok(AnyDevice::Sim(Box::new(sim)))
+}
+
+/// How to see it again with a waveform.
+fn rerun(args: &Args) -> String {
+    let inject = args.inject.map_or(String::new(), |f| format!(" --inject {f}"));
+    format!("rerun with a waveform: terntable verify --trace verify.fst{inject}")
+}
+
+/// Values compared, and the first difference. Errors of either device pass through.
+fn compare(
+    model: &Model,
+    device: &mut AnyDevice<'_>,
+    tokens: &[u32],
+) -> Result<(u64, Option<Difference>), Error> {
+    let mut golden = Golden::new(model);
+    let mut lockstep = Lockstep::new(&mut golden, device.as_device());
+    let bar = progress_bar(tokens.len() as u64, "tokens");
+    // Two thirds in chunks of a whole pass, the rest token by token, as decode does.
+    let prefill = tokens.len() * 2 / 3;
+    let mut runner = Runner::new(model, &mut lockstep, HeadMode::TwoStage);
+    let mut feed = |part: &[u32], chunk: usize| -> Result<(), Error> {
+        for tokens in part.chunks(chunk) {
+            runner.feed(tokens, tokens.len(), |_| {})?;
+            bar.inc(tokens.len() as u64);
+        }
+        Ok(())
+    };
+    let result = feed(&tokens[..prefill], SLOTS).and_then(|()| feed(&tokens[prefill..], 1));
+    bar.finish_and_clear();
+    match (result, lockstep.difference.take()) {
+        (_, Some(difference)) => Ok((lockstep.compared, Some(difference))),
+        (Err(error), None) => Err(error),
+        (Ok(()), None) => Ok((lockstep.compared, None)),
+    }
+}

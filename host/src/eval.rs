@@ -1,0 +1,90 @@
+//! Loss on a text.
+
+use crate::{Error, import::Tokenizer, runner::Runner};
+use terntable_golden::{
+    head::{Candidate, HeadMode},
+    model::{Device, Model},
+};
+
+/// Loss of a model on a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    /// Sum of the negative log-likelihoods of the scored tokens, nats.
+    pub nats: f64,
+    /// Tokens scored.
+    pub tokens: usize,
+    /// Characters of the text.
+    pub characters: usize,
+}
+
+impl Loss {
+    /// Nats a character of the text.
+    pub fn per_character(&self) -> f64 {
+        self.nats / self.characters as f64
+    }
+
+    /// Nats a token.
+    pub fn per_token(&self) -> f64 {
+        self.nats / self.tokens as f64
+    }
+}
+
+/// How a long text is cut: windows of `window` tokens, each `stride` after the one before; a token is
+/// scored once, in the first window that holds it, so with `stride < window` it has at least
+/// `window - stride` tokens before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows {
+    /// Tokens of a window.
+    pub window: usize,
+    /// Tokens from window to window.
+    pub stride: usize,
+}
+
+/// Measures the loss with the full head. The first token of the text has nothing before it and is not
+/// scored; its characters count.
+pub fn loss(
+    model: &Model,
+    device: &mut dyn Device,
+    tokenizer: &Tokenizer,
+    text: &str,
+    windows: Windows,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Loss, Error> {
+    let Windows { window, stride } = windows;
+    if window > model.config.context || stride == 0 || stride > window {
+        return Err(Error::Input(format!(
+            "window {window} and stride {stride}; expected 1 <= stride <= window <= {}, the model's \
+             context",
+            model.config.context
+        )));
+    }
+    let tokens = tokenizer.encode(text)?;
+    if tokens.len() < 2 {
+        return Err(Error::Input("the text has fewer than two tokens; nothing to score".into()));
+    }
+    let mut loss = Loss { nats: 0.0, tokens: 0, characters: text.chars().count() };
+    let mut runner = Runner::new(model, device, HeadMode::Full);
+    let (mut start, mut scored) = (0, 1);
+    while scored < tokens.len() {
+        let end = (start + window).min(tokens.len() - 1);
+        let targets = &tokens[scored..=end];
+        runner.restart();
+        let ranked = runner.feed(&tokens[start..end], targets.len(), |_| {})?;
+        for (candidates, &target) in ranked.iter().zip(targets) {
+            loss.nats += negative_log_likelihood(candidates, target);
+        }
+        loss.tokens += targets.len();
+        scored = end + 1;
+        start += stride;
+        progress(scored, tokens.len());
+    }
+    Ok(loss)
+}
+
+fn negative_log_likelihood(candidates: &[Candidate], target: u32) -> f64 {
+    let best = f64::from(candidates[0].logit);
+    let total: f64 = candidates.iter().map(|c| (f64::from(c.logit) - best).exp()).sum();
+    let of_target =
+        candidates.iter().find(|c| c.token == target).map_or(f64::NAN, |c| f64::from(c.logit));
+    best + total.ln() - of_target
+}

@@ -1,0 +1,46 @@
+//! `tokenizer.json`.
+
+use crate::Error;
+use std::path::{Path, PathBuf};
+
+/// A tokenizer that fits its model's vocabulary.
+#[derive(Debug)]
+pub struct Tokenizer {
+    path: PathBuf,
+    inner: tokenizers::Tokenizer,
+}
+
+impl Tokenizer {
+    /// Reads the file. Its tokens must fit the vocabulary, and leave at most one in sixteen of the
+    /// vocabulary unused (padding): else it belongs to another model.
+    pub fn read(path: &Path, vocab: usize) -> Result<Self, Error> {
+        let bytes = super::read_file(path, "a checkpoint folder needs a tokenizer.json")?;
+        let fail = |text: String| Error::File { path: path.into(), text };
+        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
+            .map_err(|e| fail(format!("not a tokenizer.json: {e}")))?;
+        let largest = inner.get_vocab(true).into_values().max();
+        let tokens = largest.map_or(0, |id| id as usize + 1);
+        if tokens > vocab || tokens < vocab - vocab / 16 {
+            return Err(fail(format!(
+                "has {tokens} tokens; expected {vocab}, the vocab_size of config.json: the tokenizer \
+                 belongs to another model"
+            )));
+        }
+        Ok(Self { path: path.into(), inner })
+    }
+
+    /// Text to tokens.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = self.inner.encode(text, true).map_err(|e| self.fail(e))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Tokens to text; special tokens are left out.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, Error> {
+        self.inner.decode(tokens, true).map_err(|e| self.fail(e))
+    }
+
+    fn fail(&self, e: tokenizers::Error) -> Error {
+        Error::File { path: self.path.clone(), text: format!("cannot use the tokenizer: {e}") }
+    }
+}

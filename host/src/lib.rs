@@ -1,0 +1,23 @@
+//! The host side of Terntable: checkpoints in, tokens out.
+//!
+//! ```text
+//! checkpoint -> import -> Model -> Runner (passes of slots) on a device -> ranked candidates -> sampler
+//!                                    golden | cpu | sim
+//! ```
+//!
+//! Every device gives the same bits; they differ in where the integers are added up.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod cpu;
+pub mod device;
+pub mod error;
+pub mod eval;
+pub mod generate;
+pub mod import;
+pub mod inspect;
+pub mod lockstep;
+pub mod runner;
+pub mod sim;
+
+pub use error::Error;

@@ -1,0 +1,63 @@
+//! Feeds tokens of one sequence through a model, a chunk of slots a pass.
+
+use crate::Error;
+use terntable_golden::{
+    head::{Candidate, HeadMode},
+    model::{Device, Model, Sequence, Slot},
+};
+
+/// Slots of a pass, as on the edge card.
+pub const SLOTS: usize = 16;
+
+/// Runs one sequence.
+pub struct Runner<'a> {
+    model: &'a Model,
+    device: &'a mut dyn Device,
+    head: HeadMode,
+    sequences: [Sequence; 1],
+}
+
+impl<'a> Runner<'a> {
+    /// An empty sequence.
+    pub fn new(model: &'a Model, device: &'a mut dyn Device, head: HeadMode) -> Self {
+        Self { model, device, head, sequences: [model.sequence()] }
+    }
+
+    /// Tokens fed so far.
+    pub fn position(&self) -> usize {
+        self.sequences[0][0].len()
+    }
+
+    /// Forgets every token.
+    pub fn restart(&mut self) {
+        self.sequences = [self.model.sequence()];
+    }
+
+    /// Feeds tokens; returns the ranked candidates after each of the last `wanted` of them. Calls
+    /// `progress` with the number of tokens fed after each pass.
+    pub fn feed(
+        &mut self,
+        tokens: &[u32],
+        wanted: usize,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<Vec<Candidate>>, Error> {
+        let mut ranked = Vec::with_capacity(wanted);
+        for (chunk, tokens_of_chunk) in tokens.chunks(SLOTS).enumerate() {
+            let first = self.position();
+            let slots: Vec<Slot> = tokens_of_chunk
+                .iter()
+                .enumerate()
+                .map(|(i, &token)| Slot { sequence: 0, position: first + i, token })
+                .collect();
+            let outputs = self.model.pass(self.device, &mut self.sequences, &slots)?;
+            let fed = chunk * SLOTS + slots.len();
+            let after = tokens.len() - fed;
+            let skip = slots.len().saturating_sub(wanted.saturating_sub(after));
+            if skip < slots.len() {
+                ranked.extend(self.model.head(self.device, self.head, &outputs[skip..])?);
+            }
+            progress(fed);
+        }
+        Ok(ranked)
+    }
+}

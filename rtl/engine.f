@@ -1,0 +1,20 @@
+// The files of tt_engine in the order of their dependence, relative to this file.
+tt_pkg.sv
+registers/tt_engine_regs_pkg.sv
+registers/tt_engine_regs.sv
+stream/tt_delay.sv
+stream/tt_fifo.sv
+stream/tt_weight_reader.sv
+tlmm/tt_job_queue.sv
+tlmm/tt_table_builder.sv
+tlmm/tt_table_front.sv
+tlmm/tt_trit_decoder.sv
+tlmm/tt_table.sv
+tlmm/tt_adder_tree.sv
+tlmm/tt_tree_signs.sv
+tlmm/tt_slot.sv
+tlmm/tt_lookup_control.sv
+tlmm/tt_partial_sums.sv
+tlmm/tt_drain.sv
+tlmm/tt_tlmm.sv
+tt_engine.sv

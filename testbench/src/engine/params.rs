@@ -1,0 +1,184 @@
+//! The shape of an engine, and what surrounds it in a simulation.
+
+use super::registers;
+use crate::{
+    agents::MemoryTiming,
+    build::{ModelSpec, Storage, workspace_root},
+    seed,
+};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Parameters of `tt_engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EngineParams {
+    /// Token slots.
+    pub slots: usize,
+    /// Rows of a tile.
+    pub rows: usize,
+    /// Groups of three columns of a block; a multiple of 5.
+    pub groups: usize,
+    /// Bytes of a beat.
+    pub beat_bytes: usize,
+    /// Tiles of the largest panel.
+    pub panel_tiles: usize,
+}
+
+impl EngineParams {
+    /// The edge card.
+    pub const KV260: EngineParams =
+        EngineParams { slots: 16, rows: 7, groups: 15, beat_bytes: 64, panel_tiles: 2048 };
+    /// The small card of quick simulations.
+    pub const SIM_SMALL: EngineParams =
+        EngineParams { slots: 4, rows: 5, groups: 5, beat_bytes: 16, panel_tiles: 512 };
+
+    /// Columns of a block, which are the bytes of a word of activations.
+    pub fn block_cols(&self) -> usize {
+        3 * self.groups
+    }
+
+    /// Slots of a result word.
+    pub fn lanes(&self) -> usize {
+        self.slots.min(4)
+    }
+
+    /// Tiles of so many rows.
+    pub fn tiles(&self, rows: usize) -> usize {
+        rows.div_ceil(self.rows)
+    }
+
+    /// Blocks of so many columns.
+    pub fn blocks(&self, cols: usize) -> usize {
+        cols.div_ceil(self.block_cols())
+    }
+
+    /// Rows of the largest panel.
+    pub fn panel_rows(&self) -> usize {
+        self.panel_tiles * self.rows
+    }
+
+    /// The activations of a job in stream order, [block][slot][column], from one vector a slot,
+    /// all of the same length; the last block is filled with zeros.
+    pub fn activations(&self, slots: &[&[i8]]) -> Vec<i8> {
+        let columns = slots.first().map_or(0, |x| x.len());
+        let mut words = Vec::with_capacity(self.blocks(columns) * slots.len() * self.block_cols());
+        for start in (0..columns).step_by(self.block_cols()) {
+            for x in slots {
+                let part = &x[start..columns.min(start + self.block_cols())];
+                words.extend_from_slice(part);
+                words.resize(words.len() + self.block_cols() - part.len(), 0);
+            }
+        }
+        words
+    }
+
+    /// The identity registers and what they must hold.
+    pub(super) fn identity(&self) -> [(&'static str, u64, u32); 3] {
+        let geometry = [self.slots, self.rows, self.groups, self.lanes()];
+        let geometry = geometry.iter().rev().fold(0, |word, &byte| word << 8 | byte as u32);
+        [
+            ("MAGIC", registers::MAGIC, registers::MAGIC_VALUE),
+            ("GEOMETRY", registers::GEOMETRY, geometry),
+            ("LIMITS", registers::LIMITS, (self.panel_tiles as u32) << 16 | self.beat_bytes as u32),
+        ]
+    }
+
+    /// The model to build, from the sources in a folder.
+    pub fn model(&self, rtl: &Path, trace: bool, faults: bool) -> ModelSpec {
+        let mut spec = ModelSpec::new("tt_engine", [rtl])
+            .parameter("Slots", self.slots as u64)
+            .parameter("Rows", self.rows as u64)
+            .parameter("Groups", self.groups as u64)
+            .parameter("BeatBytes", self.beat_bytes as u64)
+            .parameter("PanelTiles", self.panel_tiles as u64)
+            .trace(trace);
+        if faults {
+            let storage = [("tt_table", "memory"), ("tt_fifo", "data_q"), ("tt_partial_sums", "memory")];
+            spec = spec.storage(&storage.map(|(module, variable)| Storage {
+                module: module.to_owned(),
+                variable: variable.to_owned(),
+            }));
+        }
+        spec
+    }
+}
+
+impl fmt::Display for EngineParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EngineParams { slots, rows, groups, beat_bytes, panel_tiles } = self;
+        write!(
+            f,
+            "tt_engine Slots={slots} Rows={rows} Groups={groups} BeatBytes={beat_bytes} \
+             PanelTiles={panel_tiles}"
+        )
+    }
+}
+
+/// What surrounds an engine.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How fast the memory answers.
+    pub timing: MemoryTiming,
+    /// Probability of a pause before a word of activations.
+    pub activation_stall: f64,
+    /// Probability that a result is not taken in a cycle.
+    pub result_stall: f64,
+    /// Probability that a register access waits, a cycle and handshake.
+    pub register_stall: f64,
+    /// Address of the first panel.
+    pub memory_base: u64,
+    /// The folder with the sources of the design.
+    pub rtl: PathBuf,
+    /// Waveform to write.
+    pub trace: Option<PathBuf>,
+    /// Whether [`super::EngineSim::fault`] works; the model is slower then.
+    pub faults: bool,
+    /// Where every random decision comes from.
+    pub seed: u64,
+    /// The clock.
+    pub period_ps: u64,
+}
+
+impl Default for EngineOptions {
+    /// Ideal memory, no pauses, the run's seed, 250 MHz.
+    fn default() -> Self {
+        EngineOptions {
+            timing: MemoryTiming::IDEAL,
+            activation_stall: 0.0,
+            result_stall: 0.0,
+            register_stall: 0.0,
+            memory_base: 0x1_0000_0000,
+            rtl: workspace_root().join("rtl"),
+            trace: None,
+            faults: false,
+            seed: seed::seed(),
+            period_ps: 4000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_are_blocks_of_slots() {
+        let params = EngineParams { groups: 5, ..EngineParams::SIM_SMALL };
+        let (a, b): (Vec<i8>, Vec<i8>) = ((0..20).collect(), (20..40).collect());
+        let words = params.activations(&[&a, &b]);
+        assert_eq!(words.len(), 2 * 2 * 15);
+        assert_eq!(words[..15], a[..15]);
+        assert_eq!(words[15..30], b[..15]);
+        assert_eq!(words[30..35], a[15..]);
+        assert_eq!(words[35..45], [0; 10]);
+        assert_eq!(words[45..50], b[15..]);
+    }
+
+    #[test]
+    fn identity_has_the_layout_of_the_registers() {
+        let [_, geometry, limits] = EngineParams::KV260.identity();
+        assert_eq!((geometry.2, limits.2), (0x040f_0710, 0x0800_0040));
+    }
+}

@@ -1,0 +1,32 @@
+//! Runs Terntable's SystemVerilog from Rust, as fast as the simulator allows.
+//!
+//! The idea: Verilator turns a top module into C++, [`build`] compiles that once into a shared
+//! library in a cache folder, and [`sim`] drives it with async tasks that wait for clock edges, in
+//! the manner of cocotb but without an interpreter or VPI between test and model. [`agents`] are
+//! the tasks every test needs: bus masters, a memory with a stated timing, stream sources and sinks.
+//! [`engine`] puts them around `tt_engine`, so that a caller sees matrices and sums.
+//!
+//! ```text
+//!   rtl/*.sv ─► build ─► model.so ◄─ ffi ─ sim: clock, tasks, signals
+//!                                            │
+//!                    agents: AXI-Lite master ┼ AXI4 memory ┼ stream source, sink
+//!                                            │
+//!                                  engine: load, run_jobs, counters
+//! ```
+//!
+//! `docs/testbench.md` shows how to write a test, look at waveforms and repeat a random run.
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod agents;
+pub mod build;
+pub mod engine;
+pub mod error;
+#[allow(unsafe_code)]
+mod ffi;
+pub mod report;
+pub mod seed;
+pub mod sim;
+
+pub use error::Error;
+pub use sim::{Clock, Signal, Sim, with_timeout};

@@ -1,0 +1,85 @@
+//! `cargo xtask`: set-up, demo, gate and the long checks.
+//!
+//! Every command first installs the pinned tools it needs (`scripts/tools.toml`) into `.tools/`.
+
+mod demo;
+mod doctor;
+mod gate;
+mod process;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tools::Group;
+
+/// Terntable's set-up, demo, gate and long checks.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The bundled model answers a prompt on golden model, CPU and simulated card; tokens must agree.
+    Demo,
+    /// The gate: every suite that proves something.
+    Test,
+    /// What is installed, what is missing, and the command that fixes it.
+    Doctor,
+    /// Generate the register block, its Rust constants and its page (--check: compare only).
+    Registers(Arguments),
+    /// Lint the RTL with Verilator and Verible.
+    Lint(Arguments),
+    /// Prove that lookup equals multiply-add (--bug: with a seeded bug, which must be found).
+    Formal(Arguments),
+    /// Synthesise the engine with Yosys and count its LUTs.
+    Synth(Arguments),
+    /// Count the engine's cycles on whole layers of real shapes.
+    Cycles(Arguments),
+    /// Compare with PyTorch and transformers (5.6 GB of tools); writes the fixtures of the gate.
+    Parity(Arguments),
+    /// Train the bundled model anew (5.6 GB of tools).
+    Train(Arguments),
+}
+
+/// Options that go to the underlying script as they are.
+#[derive(Debug, clap::Args)]
+struct Arguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Demo => demo::run(),
+        Command::Test => gate::run(),
+        Command::Doctor => doctor::run(),
+        Command::Registers(a) => process::script(Group::Gate, "scripts/registers.py", &a.rest),
+        Command::Lint(a) => process::script(Group::Gate, "scripts/lint.py", &a.rest),
+        Command::Formal(a) => process::script(Group::Gate, "scripts/formal.py", &a.rest),
+        Command::Synth(a) => process::script(Group::Gate, "scripts/synth.py", &a.rest),
+        Command::Cycles(a) => {
+            tools::install(Group::Gate)?;
+            let mut args =
+                vec!["run", "--release", "-p", "terntable-testbench", "--example", "cycles", "--"];
+            args.extend(a.rest.iter().map(String::as_str));
+            process::run("cargo", &args)
+        }
+        Command::Parity(a) => {
+            process::run("cargo", &["build", "--release", "-p", "terntable"])?;
+            process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)
+        }
+        Command::Train(a) => process::script(Group::Parity, "scripts/train/train.py", &a.rest),
+    }
+}
