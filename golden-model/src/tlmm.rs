@@ -37,7 +37,7 @@ impl Tlmm {
     pub fn with(matrix: &Ternary, group: usize, kind: Kind) -> Self {
         assert!((1..=8).contains(&group), "group size {group}; expected 1 to 8");
         let values = (0..matrix.rows)
-            .flat_map(|r| matrix.row(r).chunks(group).map(|trits| value(trits)))
+            .flat_map(|r| matrix.row(r).chunks(group).map(value))
             .collect();
         Self { rows: matrix.rows, cols: matrix.cols, group, kind, values }
     }

@@ -57,6 +57,14 @@ impl<'a> AnyDevice<'a> {
         }
     }
 
+    /// The clock cycle that the simulated card has come to; `None` on other devices.
+    pub fn cycle(&self) -> Option<u64> {
+        match self {
+            AnyDevice::Sim(sim) => Some(sim.cycle()),
+            _ => None,
+        }
+    }
+
     /// The device as the model's passes use it.
     pub fn as_device(&mut self) -> &mut dyn Device {
         match self {

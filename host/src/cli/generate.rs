@@ -22,6 +22,7 @@ pub struct Args {
     max_tokens: usize,
     /// 0 takes the likeliest token; higher draws more freely.
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    #[arg(allow_negative_numbers = true)]
     temperature: f64,
     /// Seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -37,7 +37,9 @@ pub struct Args {
     json: bool,
 }
 
-const PROMPT: &str = "ROMEO:\nShall I hear more, or shall I speak at this?";
+/// Long enough to fill every slot of a pass before the tokens go one by one.
+const PROMPT: &str = "ROMEO:\nShall I hear more, or shall I speak at this?\n\nJULIET:\n\
+                      'Tis but thy name that is my enemy; thou art thyself.";
 
 fn fault(text: &str) -> Result<Fault, String> {
     let usage = "expected UNIT:BIT with UNIT table, weight or accumulator, such as table:3";
@@ -57,6 +59,8 @@ struct Report {
     equal: bool,
     injected: Option<String>,
     difference: Option<Difference>,
+    /// Cycle of the simulated card at the end, or when the difference was seen.
+    cycle: Option<u64>,
     #[serde(flatten)]
     usage: Option<Usage>,
 }
@@ -74,13 +78,17 @@ pub fn run(args: &Args) -> Result<(), Error> {
         equal: difference.is_none(),
         injected: args.inject.map(|f| f.to_string()),
         usage: device.usage()?,
+        cycle: device.cycle(),
         difference,
     };
     if args.json {
         print_json(&report)?;
     }
     match report.difference {
-        Some(difference) => Err(Error::Differs(format!("{difference}\n{}", rerun(args)))),
+        Some(difference) => {
+            let cycle = report.cycle.map_or(String::new(), |c| format!(", seen by cycle {c}"));
+            Err(Error::Differs(format!("{difference}{cycle}\n{}", rerun(args))))
+        }
         None if args.json => Ok(()),
         None => {
             println!(

@@ -35,6 +35,7 @@ pub struct CheckpointConfig {
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
     max_position_embeddings: usize,
+    #[serde(default = "default_eps")]
     rms_norm_eps: f32,
     hidden_act: String,
     rope_theta: Option<f32>,
@@ -61,6 +62,16 @@ struct Quantization {
     quant_method: Option<String>,
     linear_class: Option<String>,
     quantization_mode: Option<String>,
+    #[serde(default)]
+    use_rms_norm: bool,
+    modules_to_not_convert: Option<Vec<String>>,
+}
+
+/// What transformers takes when the file does not say.
+const DEFAULT_THETA: f32 = 500_000.0;
+
+fn default_eps() -> f32 {
+    1e-5
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -113,6 +124,29 @@ impl CheckpointConfig {
                 return self.fail(format!("rope_type {kind:?}; this version knows \"default\""));
             }
         }
+        self.check_quantization()
+    }
+
+    /// Refuses what would change the results without a trace in the tensors' names.
+    fn check_quantization(&self) -> Result<(), Error> {
+        let Some(quantization) = &self.quantization_config else {
+            return Ok(());
+        };
+        if let Some(method) = quantization.quant_method.as_deref().filter(|m| *m != "bitnet") {
+            return self.fail(format!("quant_method {method:?}; this version reads \"bitnet\""));
+        }
+        if quantization.use_rms_norm {
+            return self.fail(
+                "use_rms_norm is true: every linear layer has a norm of its own; this version does \
+                 not compute those",
+            );
+        }
+        let kept = quantization.modules_to_not_convert.iter().flatten();
+        if let Some(name) = kept.into_iter().find(|name| *name != "lm_head") {
+            return self.fail(format!(
+                "modules_to_not_convert names {name:?}; only lm_head may stay unquantised here"
+            ));
+        }
         Ok(())
     }
 
@@ -140,7 +174,7 @@ impl CheckpointConfig {
             head_dim: self.head_dim.unwrap_or(self.hidden_size / heads),
             vocab: self.vocab_size,
             context: self.max_position_embeddings,
-            rope_theta: self.rope_theta.or(in_parameters).unwrap_or(10_000.0),
+            rope_theta: in_parameters.or(self.rope_theta).unwrap_or(DEFAULT_THETA),
             norm_eps: self.rms_norm_eps,
         };
         config.check().or_else(|e| self.fail(e.to_string()))?;

@@ -71,13 +71,26 @@ impl<'a> Reader<'a> {
         Ok(values)
     }
 
-    /// A ternary matrix: packed (`uint8` with a scale) or real (quantised here).
+    /// A ternary matrix: packed (`uint8` with a scale), real (quantised here), or real numbers that
+    /// are trits already, with a scale.
     pub fn ternary(&self, name: &str, rows: usize, cols: usize) -> Result<Ternary, Error> {
         let tensor = format!("{name}.weight");
         let stored = self.get(&tensor)?;
         if stored.dtype != Dtype::U8 {
             let real = self.real(&tensor, &[rows, cols])?;
-            return Ok(Ternary::absmean(rows, cols, &real)?);
+            if self.tensors.get(&format!("{name}.weight_scale")).is_none() {
+                return Ok(Ternary::absmean(rows, cols, &real)?);
+            }
+            // A scale beside real numbers: they are the trits themselves, or nothing that we know.
+            if let Some(w) = real.iter().find(|w| ![-1.0, 0.0, 1.0].contains(*w)) {
+                let text = format!(
+                    "holds {w} and has a weight_scale; expected -1, 0 and 1 beside a scale, or real \
+                     weights without one"
+                );
+                return Err(wrong(&stored, &tensor, text));
+            }
+            let trits = real.iter().map(|w| *w as i8).collect();
+            return Ok(Ternary::new(rows, cols, trits, self.scale(name)?)?);
         }
         expect_shape(&stored, &tensor, &[packed_rows(rows), cols])?;
         let codes = unpack_codes(stored.bytes, rows, cols);

@@ -1,0 +1,226 @@
+//! Bad input: each gives one clear line and exit code 2, never a panic.
+
+mod checkpoint;
+#[path = "../common/mod.rs"]
+mod common;
+
+use checkpoint::{Checkpoint, real};
+use common::terntable;
+use safetensors::Dtype;
+use serde_json::json;
+use std::{fs, path::Path};
+
+/// Runs the command on a checkpoint; expects exit code 2 and an error with every given part.
+fn refused(command: &str, folder: &Path, parts: &[&str]) {
+    let path = folder.to_string_lossy();
+    let mut args = vec![command];
+    match command {
+        "inspect" => args.push(&path),
+        "logits" => args.extend(["--model", &path, "--tokens", "1,2"]),
+        _ => args.extend(["--model", &path, "--prompt", "ABC", "--max-tokens", "2"]),
+    }
+    expect_refusal(&args, parts);
+}
+
+fn expect_refusal(args: &[&str], parts: &[&str]) {
+    let output = terntable(args);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{args:?} printed {text}");
+    assert!(!text.contains("panicked"), "{text}");
+    for part in parts {
+        assert!(text.contains(part), "{args:?}: expected {part:?} in {text:?}");
+    }
+}
+
+/// Damages a good checkpoint and expects `generate` to refuse it.
+fn damaged(damage: impl FnOnce(&mut Checkpoint), parts: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoint = Checkpoint::new();
+    damage(&mut checkpoint);
+    checkpoint.write(folder.path());
+    refused("generate", folder.path(), parts);
+}
+
+#[test]
+fn the_undamaged_checkpoint_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    Checkpoint::new().write(folder.path());
+    let path = folder.path().to_string_lossy();
+    let args = ["generate", "--model", &path, "--prompt", "ABC", "--max-tokens", "3", "--json"];
+    assert_eq!(common::json_of(&args)["tokens"].as_array().unwrap().len(), 3);
+}
+
+/// Trits stored as real numbers beside a scale mean the same as packed ones.
+#[test]
+fn packed_and_plain_trits_with_a_scale_agree() {
+    let logits = |checkpoint: &Checkpoint| {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint.write(folder.path());
+        let path = folder.path().to_string_lossy();
+        common::json_of(&["logits", "--model", &path, "--tokens", "1,2,3", "--json"])["logits"]
+            .clone()
+    };
+    let packed = Checkpoint::new();
+    let name = "model.layers.0.mlp.down_proj.weight";
+    let (_, _, bytes) = &packed.tensors[name];
+    let codes = terntable::import::unpack_codes(bytes, 20, 28);
+    let plain: Vec<f32> = codes.weights.iter().map(|&w| f32::from(w)).collect();
+    let mut unpacked = Checkpoint::new();
+    unpacked.tensors.insert(name.into(), (Dtype::F32, vec![20, 28], real(&plain)));
+    assert_eq!(logits(&packed), logits(&unpacked));
+}
+
+#[test]
+fn missing_files() {
+    let folder = tempfile::tempdir().unwrap();
+    refused("generate", &folder.path().join("nothing"), &["no such folder", "config.json"]);
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        Checkpoint::new().write(folder.path());
+        fs::remove_file(folder.path().join(name)).unwrap();
+        refused("generate", folder.path(), &[name, "cannot read"]);
+    }
+}
+
+#[test]
+fn truncated_and_lying_safetensors() {
+    let folder = tempfile::tempdir().unwrap();
+    Checkpoint::new().write(folder.path());
+    let path = folder.path().join("model.safetensors");
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 4, 8, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        for command in ["generate", "inspect", "logits"] {
+            refused(command, folder.path(), &["model.safetensors", "truncated"]);
+        }
+    }
+    for header in [u64::MAX, 1 << 40, whole.len() as u64] {
+        let mut lying = whole.clone();
+        lying[..8].copy_from_slice(&header.to_le_bytes());
+        fs::write(&path, lying).unwrap();
+        refused("generate", folder.path(), &["not a whole safetensors file"]);
+    }
+}
+
+#[test]
+fn wrong_tensors() {
+    const Q: &str = "model.layers.0.self_attn.q_proj.weight";
+    let tensor = |c: &mut Checkpoint, name: &str, t| c.tensors.insert(name.into(), t);
+    damaged(|c| drop(c.tensors.remove(Q)), &[Q, "missing"]);
+    damaged(
+        |c| drop(tensor(c, Q, (Dtype::U8, vec![5, 19], vec![0; 95]))),
+        &[Q, "[5, 19]", "[5, 20]"],
+    );
+    damaged(|c| drop(tensor(c, Q, (Dtype::I32, vec![20, 20], vec![0; 1600]))), &[Q, "I32"]);
+    damaged(|c| drop(tensor(c, Q, (Dtype::U8, vec![5, 20], vec![255; 100]))), &[Q, "code 3"]);
+    let scale = "model.layers.0.self_attn.q_proj.weight_scale";
+    for bad in [f32::NAN, f32::INFINITY, 0.0, -1.0] {
+        damaged(
+            |c| drop(tensor(c, scale, (Dtype::F32, vec![1], real(&[bad])))),
+            &[scale, "positive"],
+        );
+    }
+    damaged(|c| drop(c.tensors.remove(scale)), &[scale, "missing"]);
+    damaged(
+        |c| drop(tensor(c, Q, (Dtype::F32, vec![20, 20], real(&[0.5; 400])))),
+        &[Q, "0.5", "weight_scale"],
+    );
+    let norm = "model.norm.weight";
+    damaged(
+        |c| drop(tensor(c, norm, (Dtype::F32, vec![20], real(&[f32::NAN; 20])))),
+        &[norm, "finite"],
+    );
+}
+
+#[test]
+fn wrong_configurations() {
+    damaged(
+        |c| c.config["architectures"] = json!(["MambaForCausalLM"]),
+        &["MambaForCausalLM", "BitNet"],
+    );
+    damaged(|c| c.config["hidden_act"] = json!("silu"), &["silu", "relu2"]);
+    damaged(|c| c.config["num_attention_heads"] = json!(3), &["3 heads"]);
+    damaged(|c| c.config["num_attention_heads"] = json!(0), &["0 heads"]);
+    damaged(|c| c.config["num_key_value_heads"] = json!(0), &["kv_heads is 0"]);
+    damaged(|c| c.config["vocab_size"] = json!(-1), &["config.json"]);
+    damaged(|c| c.config["hidden_size"] = json!(24), &["shape", "config.json"]);
+    damaged(
+        |c| c.config["quantization_config"]["linear_class"] = json!("other"),
+        &["linear_class", "bitlinear"],
+    );
+    damaged(|c| c.config["quantization_config"]["use_rms_norm"] = json!(true), &["use_rms_norm"]);
+    damaged(
+        |c| c.config["quantization_config"]["modules_to_not_convert"] = json!(["down_proj"]),
+        &["down_proj", "lm_head"],
+    );
+    damaged(|c| c.config["quantization_config"]["quant_method"] = json!("gptq"), &["gptq"]);
+    damaged(|c| c.config["rope_scaling"] = json!({"rope_type": "yarn"}), &["yarn"]);
+    damaged(|c| c.config = json!([1, 2]), &["config.json"]);
+}
+
+#[test]
+fn a_tokenizer_of_another_model() {
+    damaged(
+        |c| {
+            c.tokenizer["model"]["vocab"]["zz"] = json!(32);
+        },
+        &["tokenizer.json", "33 tokens", "vocab_size"],
+    );
+    damaged(|c| c.tokenizer["model"]["vocab"] = json!({"A": 0}), &["1 tokens", "another model"]);
+    damaged(|c| c.tokenizer = json!({}), &["tokenizer.json"]);
+}
+
+#[test]
+fn prompts_that_cannot_be_served() {
+    let folder = tempfile::tempdir().unwrap();
+    Checkpoint::new().write(folder.path());
+    let path = folder.path().to_string_lossy();
+    expect_refusal(&["generate", "--model", &path, "--prompt", ""], &["the prompt is empty"]);
+    let long = "A".repeat(17);
+    expect_refusal(&["generate", "--model", &path, "--prompt", &long], &["17 tokens", "holds 16"]);
+    expect_refusal(&["logits", "--model", &path, "--tokens", "5,32"], &["token 32", "0..32"]);
+    let many = vec!["1"; 17].join(",");
+    expect_refusal(&["logits", "--model", &path, "--tokens", &many], &["context of 16"]);
+}
+
+#[test]
+fn unknown_options() {
+    expect_refusal(&["generate", "--prompt", "A", "--device", "gpu"], &["gpu", "golden", "sim"]);
+    expect_refusal(&["generate", "--prompt", "A", "--fast"], &["--fast"]);
+    expect_refusal(&["generate", "--prompt", "A", "--temperature", "-1"], &["0 or more"]);
+    expect_refusal(&["generate", "--prompt", "A", "--temperature", "nan"], &["0 or more"]);
+    expect_refusal(
+        &["generate", "--prompt", "A", "--model", "nowhere"],
+        &["nowhere", "no such folder"],
+    );
+    expect_refusal(&["verify", "--inject", "tables:1"], &["UNIT:BIT"]);
+    expect_refusal(&["verify", "--inject", "table:140"], &["0..140"]);
+    expect_refusal(&["verify", "--device", "cpu", "--inject", "table:1"], &["--device sim"]);
+    expect_refusal(&["frobnicate"], &["frobnicate"]);
+}
+
+#[test]
+fn inspect_explains_and_warns() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoint = Checkpoint::new();
+    let up = "model.layers.0.mlp.up_proj";
+    checkpoint
+        .tensors
+        .insert(format!("{up}.weight"), (Dtype::U8, vec![7, 20], vec![0b0101_0101; 140]));
+    let down = "model.layers.0.mlp.down_proj.weight_scale";
+    checkpoint.tensors.insert(down.into(), (Dtype::F32, vec![1], real(&[-2.0])));
+    let gate = "model.layers.0.mlp.gate_proj.weight";
+    checkpoint.tensors.get_mut(gate).unwrap().2[0] = 0b1100_0000;
+    checkpoint.write(folder.path());
+    let report = common::json_of(&["inspect", &folder.path().to_string_lossy(), "--json"]);
+    assert_eq!(report["architecture"], "BitNetForCausalLM");
+    assert_eq!(report["scale_convention"], "multiply");
+    assert!(report["zeros"].as_f64().unwrap() > 0.2);
+    let warnings = report["warnings"].to_string();
+    for part in [
+        "up_proj.weight: all 560 weights are zero",
+        "down_proj.weight_scale: scale Some(-2.0)",
+        "code 3",
+    ] {
+        assert!(warnings.contains(part), "{part:?} not in {warnings}");
+    }
+}
