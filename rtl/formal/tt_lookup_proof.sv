@@ -1,61 +1,71 @@
-/// Proof: a table lookup is a multiply-add, for all activations and all weights of a unit.
+/// Proof: a table lookup is a multiply-add, for all int8 activations and all ternary weights.
 ///
-/// Two words of arbitrary int8 activations are walked back to back by the real table builder into
-/// both banks of a real table; arbitrary trits are packed as docs/engine.md says and decoded by the
-/// real decoder; then the entry of an arbitrary group and bank, with its sign, must be the sum of
-/// products of its three trits with the activations of that bank.
+/// Arbitrary activations of a group are walked by the real table builder into a bank of the real
+/// table. Every entry must be the dot product of the activations with the trits of its value when
+/// it is written. A second word follows without a gap into the other bank, which the first must
+/// survive. Then all weights are looked up, a cycle each: the entry at the magnitude of their value,
+/// with its sign, must be their dot product.
 module tt_lookup_proof (
   /// Clock.
   input logic clk_i
 );
-  localparam int unsigned Deadline = 34;  // cycle in which everything must have been checked
+  localparam int unsigned LookupStart = 34;                // both walks have ended
+  localparam int unsigned Deadline    = LookupStart + 65;  // all answers have been checked
 
-  (* anyconst *) logic [47:0] activations;  // two words of three
-  (* anyconst *) logic [29:0] trits;        // 15 of {negative, positive}
-  (* anyconst *) logic [2:0]  group;
+  (* anyconst *) logic [23:0] activations, others;
   (* anyconst *) logic        bank;
 
-  logic [5:0] cycle_q = '0;
+  logic [6:0] cycle_q = '0;
   logic       rst_n;
   assign rst_n = cycle_q != '0;
-  always_ff @(posedge clk_i) cycle_q <= cycle_q + 6'(cycle_q != '1);
+  always_ff @(posedge clk_i) cycle_q <= cycle_q + 7'(cycle_q != '1);
 
-  // ---- the unit, packed as the reference says --------------------------------------------------
-  function automatic logic signed [5:0] value(input logic [5:0] t);
-    value = 6'(t[0]) - 6'(t[1]) + 6'sd3 * (6'(t[2]) - 6'(t[3])) + 6'sd9 * (6'(t[4]) - 6'(t[5]));
+  // ---- what is meant ---------------------------------------------------------------------------
+  // The dot product of weights with the activations.
+  function automatic logic signed [10:0] dot(input logic [5:0] w, input logic [23:0] a);
+    dot = 11'sd0;
+    for (int i = 2; i >= 0; i--) begin
+      if (w[2*i]) dot = dot + 11'($signed(a[8*i +: 8]));
+      if (w[2*i+1]) dot = dot - 11'($signed(a[8*i +: 8]));
+    end
   endfunction
 
-  function automatic logic [1:0] unsigned_trit(input logic [1:0] t);
-    unsigned_trit = t;  // {negative, positive}: 0, 1 and 2 for -1
+  // The value of weights, -13..13.
+  function automatic logic signed [5:0] value(input logic [5:0] w);
+    value = 6'(w[0]) - 6'(w[1]) + 6'sd3 * (6'(w[2]) - 6'(w[3])) + 6'sd9 * (6'(w[4]) - 6'(w[5]));
   endfunction
 
-  function automatic logic [7:0] pack(input logic [5:0] triple, input logic [3:0] pair);
-    logic signed [5:0] v;
-    logic [4:0] c;
-    logic [3:0] p;
-    v = value(triple);
-    c = v < 0 ? {4'(-v), 1'b1} : {4'(v), 1'b0};
-    p = 4'(unsigned_trit(pair[1:0])) + 4'd3 * 4'(unsigned_trit(pair[3:2]));
-    pack = p == 4'd8 ? {c[4:2], 3'd7, c[1:0]} : {p[2:0], c};
+  // The weights of every value 0..13, found by search; six bits each.
+  function automatic logic [6*14-1:0] inverses();
+    int v;
+    for (int w = 0; w < 64; w++) begin
+      v = (w & 1) - ((w >> 1) & 1) + 3 * (((w >> 2) & 1) - ((w >> 3) & 1))
+        + 9 * (((w >> 4) & 1) - ((w >> 5) & 1));
+      if (v >= 0 && (w & 3) != 3 && ((w >> 2) & 3) != 3 && ((w >> 4) & 3) != 3) begin
+        inverses[6*v +: 6] = 6'(w);
+      end
+    end
   endfunction
+  localparam logic [6*14-1:0] Inverses = inverses();
 
-  logic [23:0] packed_unit;
-  assign packed_unit = {pack(trits[17:12], trits[29:26]), pack(trits[11:6], trits[25:22]),
-                        pack(trits[5:0], trits[21:18])};
-
-  always_comb begin
-    assume (group < 3'd5);
-    for (int i = 0; i < 15; i++) assume (trits[2*i +: 2] != 2'b11);
+  // The weights of a cycle, three of {negative, positive}, and those whose entry has arrived.
+  logic [5:0]        weights, arrived_q;
+  logic signed [5:0] signed_index;
+  logic [3:0]        index;
+  logic              sign_q, legal;
+  assign weights      = 6'(cycle_q - 7'(LookupStart));
+  assign signed_index = value(weights);
+  assign index        = 4'(signed_index < 0 ? 6'd0 - signed_index : signed_index);
+  assign legal        = (arrived_q & {arrived_q[4:0], 1'b0} & 6'b101010) == '0;
+  always_ff @(posedge clk_i) begin
+    arrived_q <= weights;
+    sign_q    <= signed_index < 0;
   end
 
   // ---- the circuit -----------------------------------------------------------------------------
-  logic [19:0] index;
-  logic [4:0]  sign;
-  tt_trit_decoder u_decoder (.unit_i(packed_unit), .index_o(index), .sign_o(sign));
-
   logic [1:0] taken_q;
   logic       valid, ready, write, tag;
-  logic [3:0] entry_value;
+  logic [3:0] write_value;
   logic [9:0] written, entry;
 
   assign valid = rst_n && taken_q != 2'd2;
@@ -69,10 +79,10 @@ module tt_lookup_proof (
     .rst_ni   (rst_n),
     .valid_i  (valid),
     .ready_o  (ready),
-    .data_i   (taken_q[0] ? activations[47:24] : activations[23:0]),
-    .tag_i    (taken_q[0]),
+    .data_i   (taken_q[0] ? others : activations),
+    .tag_i    (bank ^ taken_q[0]),
     .write_o  (write),
-    .value_o  (entry_value),
+    .value_o  (write_value),
     .entries_o(written),
     .tag_o    (tag)
   );
@@ -80,39 +90,22 @@ module tt_lookup_proof (
   tt_table #(.Rows(1)) u_table (
     .clk_i,
     .write_i        (write),
-    .write_address_i({tag, entry_value}),
+    .write_address_i({tag, write_value}),
     .write_data_i   (written),
     .bank_i         (bank),
-    .index_i        (index[4*group +: 4]),
+    .index_i        (index),
     .entry_o        (entry)
   );
 
-  // ---- the claim -------------------------------------------------------------------------------
-  logic built_q;
-  always_ff @(posedge clk_i or negedge rst_n) begin
-    if (!rst_n) built_q <= 1'b0;
-    else built_q <= taken_q == 2'd2 && !write;
-  end
-
-  logic signed [10:0] product, signed_entry;
-  logic [5:0]         weights;
-  logic [23:0]        word;
-  logic signed [10:0] operand;
-  assign weights      = trits[6*group +: 6];
-  assign word         = bank ? activations[47:24] : activations[23:0];
-  assign signed_entry = (11'($signed(entry)) ^ {11{sign[group]}}) + 11'(sign[group]);
-
+  // ---- the claims ------------------------------------------------------------------------------
   always_comb begin
-    product = '0;
-    for (int i = 0; i < 3; i++) begin
-      operand = 11'($signed(word[8*i +: 8]));
-      if (weights[2*i]) product = product + operand;
-      if (weights[2*i+1]) product = product - operand;
+    if (write) assert (write_value <= 4'd13);
+    if (write && tag == bank) begin
+      assert (11'($signed(written)) == dot(Inverses[6*write_value +: 6], activations));
     end
-  end
-
-  always_comb begin
-    if (built_q) assert (signed_entry == product);
-    if (cycle_q == 6'(Deadline)) assert (built_q);
+    if (cycle_q == 7'(LookupStart)) assert (taken_q == 2'd2 && !write);
+    if (cycle_q > 7'(LookupStart) && cycle_q < 7'(Deadline) && legal) begin
+      assert ((11'($signed(entry)) ^ {11{sign_q}}) + 11'(sign_q) == dot(arrived_q, activations));
+    end
   end
 endmodule
