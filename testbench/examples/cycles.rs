@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let params = EngineParams::KV260;
     let slow = MemoryTiming { latency: 32, stall: 0.1, ..MemoryTiming::IDEAL };
     let mut runs = Vec::new();
-    for (name, timing) in [("always ready", MemoryTiming::IDEAL), ("latency 32, 10 % stalls", slow)] {
+    for (name, timing) in [("always ready", MemoryTiming::IDEAL), ("latency 32, 10 % stalls", slow)]
+    {
         let mut engine = EngineSim::with(params, EngineOptions { timing, ..Default::default() })?;
         for (rows, cols) in SHAPES {
             runs.push((name, measure(&mut engine, rows, cols)?));
@@ -41,9 +42,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let c = run.counters;
         println!(
             "{name:<24} {:>4} x {:>4} {:>8} {:>8} {:>8} {:>5.1} % {:>5.1} %   {:>14} {:>6} {:>5} {:>7} {:>5}",
-            run.rows, run.cols, c.cycles, c.beats, run.memory.offered,
-            100.0 * run.memory.share(), 100.0 * c.beats as f64 / c.cycles as f64,
-            c.lost_memory, c.lost_tables, c.lost_drain, c.lost_results, c.lost_order,
+            run.rows,
+            run.cols,
+            c.cycles,
+            c.beats,
+            run.memory.offered,
+            100.0 * run.memory.share(),
+            100.0 * c.beats as f64 / c.cycles as f64,
+            c.lost_memory,
+            c.lost_tables,
+            c.lost_drain,
+            c.lost_results,
+            c.lost_order,
         );
     }
     let (cycles, seconds): (u64, f64) =
@@ -77,7 +87,11 @@ impl Run {
 }
 
 /// One matrix times one vector a slot, checked against the golden model.
-fn measure(engine: &mut EngineSim, rows: usize, cols: usize) -> Result<Run, Box<dyn std::error::Error>> {
+fn measure(
+    engine: &mut EngineSim,
+    rows: usize,
+    cols: usize,
+) -> Result<Run, Box<dyn std::error::Error>> {
     let params = *engine.params();
     let mut random = Random::new(seed(), "cycles");
     let weights = (0..rows * cols).map(|_| random.trit()).collect();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 /// An error of the testbench.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 pub enum Error {
     /// A program that builds the simulator is not there.
     #[error("no {what}: looked in {looked}; {remedy}")]
@@ -135,7 +135,7 @@ pub enum Error {
     },
 
     /// The design stopped the simulation: an assertion, `$fatal`, `$stop` or `$finish`.
-    #[error("the design stopped at cycle time {time_ps} ps: {text}")]
+    #[error("the design stopped at {time_ps} ps: {text}")]
     Stopped {
         /// Simulation time.
         time_ps: u64,
@@ -164,6 +164,13 @@ pub enum Error {
         /// The bits in words.
         meaning: String,
     },
+}
+
+/// As [`std::fmt::Display`], so that `unwrap` in a test shows the sentence.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

@@ -329,5 +329,7 @@ unsafe fn buffers<'a>(
         return (&[], &mut []);
     }
     // SAFETY: the caller's promise.
-    unsafe { (slice::from_raw_parts(from, size as usize), slice::from_raw_parts_mut(to, room as usize)) }
+    unsafe {
+        (slice::from_raw_parts(from, size as usize), slice::from_raw_parts_mut(to, room as usize))
+    }
 }

@@ -54,7 +54,9 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Difference { unit, row, slot, cycle, expected, found, count } = self;
         let seed = seed::seed();
-        let test = std::thread::current().name().unwrap_or("<test>").to_owned();
+        let current = std::thread::current();
+        // The test harness names its threads after the tests.
+        let test = current.name().filter(|name| *name != "main").unwrap_or("TEST");
         writeln!(f, "first difference, of {} in {} sums", count.0, count.1)?;
         writeln!(f, "  unit      {unit}")?;
         writeln!(f, "  row       {row}, slot {slot}, cycle {cycle}")?;

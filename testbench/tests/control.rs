@@ -53,6 +53,29 @@ fn counters_count_the_job_and_are_cleared() {
 }
 
 #[test]
+fn the_share_of_the_memory_is_counted_honestly() {
+    // One tile a block: every beat waits 14 cycles for its tables.
+    let mut engine = small(EngineOptions::default());
+    engine.clear().unwrap();
+    check(&mut engine, &[Case::new(5, 15 * 300, 4)]);
+    let memory = engine.memory_statistics();
+    assert_eq!(memory.delivered, 300);
+    assert!(memory.share() < 0.15, "{memory:?}");
+    // Many tiles a block: the memory is the limit.
+    engine.clear().unwrap();
+    check(&mut engine, &[Case::new(1000, 200, 4)]);
+    let memory = engine.memory_statistics();
+    assert!(memory.share() > 0.95, "{memory:?}");
+    // Half of its cycles deliver nothing, and those are not offered.
+    engine.memory().set_timing(MemoryTiming { stall: 0.5, ..MemoryTiming::IDEAL });
+    engine.clear().unwrap();
+    check(&mut engine, &[Case::new(1000, 200, 4)]);
+    let memory = engine.memory_statistics();
+    assert!(memory.share() > 0.95, "{memory:?}");
+    assert!(memory.last_beat - memory.first_request > memory.delivered * 19 / 10, "{memory:?}");
+}
+
+#[test]
 fn a_memory_error_is_reported_and_cleared() {
     let mut engine = small(EngineOptions::default());
     let prepared = prepare(&mut engine, Case::new(46, 91, 4), &mut random());
@@ -74,7 +97,9 @@ fn weights_that_are_not_there_are_a_memory_error() {
     let params = *engine.params();
     engine.unload(prepared.address);
     let error = engine.run_jobs(&[prepared.job(&params)]).unwrap_err();
-    assert!(matches!(error, Error::Engine { status, .. } if status & reg::STATUS_MEMORY_ERROR != 0));
+    assert!(
+        matches!(error, Error::Engine { status, .. } if status & reg::STATUS_MEMORY_ERROR != 0)
+    );
 }
 
 #[test]
@@ -87,7 +112,7 @@ fn a_job_that_cannot_be_is_refused() {
         ("tiles", Job { tiles: 0, ..good }),
         ("tiles", Job { tiles: 513, ..good }),
         ("blocks", Job { blocks: 0, ..good }),
-        ("blocks", Job { blocks: 4370, ..good }),
+        ("blocks", Job { blocks: 4370, ..good }), // 4369 blocks hold the 65,535 columns
         ("slots", Job { slots: 0, ..good }),
         ("slots", Job { slots: 5, ..good }),
         ("address", Job { address: good.address + 8, ..good }),
@@ -191,9 +216,9 @@ fn a_flipped_bit_is_seen_in_the_sums() {
     let rows: BTreeSet<usize> = wrong.iter().map(|(row, _)| *row).collect();
     assert_eq!((rows.len(), wrong.len()), (1, 4), "{wrong:?}");
 
-    // A partial sum: one row of one slot.
+    // A partial sum: one row of one slot. (Flipped while the word is on its way it would be healed.)
     let (tile, slot, row) = (9, 2, 3);
     let bit = tile * 24 * 20 + (slot * 5 + row) * 24 + 11;
-    let (wrong, _) = run(&mut engine, Some((250, FaultUnit::Accumulator, bit)));
+    let (wrong, _) = run(&mut engine, Some((300, FaultUnit::Accumulator, bit)));
     assert_eq!(wrong, BTreeSet::from([(tile * 5 + row, slot)]));
 }

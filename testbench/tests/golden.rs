@@ -56,7 +56,8 @@ fn extreme_values() {
 #[test]
 fn the_longest_row_is_exact() {
     let mut engine = small(EngineOptions::default());
-    let case = Case { weights: Fill::All(-1), activations: Fill::All(-128), ..Case::new(3, 65_535, 2) };
+    let case =
+        Case { weights: Fill::All(-1), activations: Fill::All(-128), ..Case::new(3, 65_535, 2) };
     check(&mut engine, &[case]);
 }
 
@@ -110,6 +111,19 @@ fn memories_of_every_speed() {
                 MemoryTiming { latency, stall, outstanding, refresh, request_stall: stall };
             let mut engine = small(EngineOptions { timing, ..EngineOptions::default() });
             check(&mut engine, &[Case::new(46, 91, 4), Case::new(101, 46, 2)]);
+        }
+    }
+}
+
+/// Weights that come late find the tables of two blocks ready, and beats of one tile would follow
+/// each other faster than its partial sum comes back.
+#[test]
+fn panels_smaller_than_the_pipeline_is_deep() {
+    let timing = MemoryTiming { latency: 150, ..MemoryTiming::IDEAL };
+    let mut engine = small(EngineOptions { timing, ..EngineOptions::default() });
+    for tiles in 1..=9 {
+        for slots in [1, 4] {
+            check(&mut engine, &[Case::new(5 * tiles, 200, slots)]);
         }
     }
 }

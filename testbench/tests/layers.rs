@@ -144,10 +144,8 @@ fn an_assertion_of_the_design_ends_the_run_with_its_text() {
 
 #[test]
 fn one_bit_of_internal_storage_can_be_flipped() {
-    let storage = ["word_q", "history"].map(|variable| Storage {
-        module: "tb_adder".to_owned(),
-        variable: variable.to_owned(),
-    });
+    let storage = ["word_q", "history"]
+        .map(|variable| Storage { module: "tb_adder".to_owned(), variable: variable.to_owned() });
     let built = spec().storage(&storage).build().unwrap();
     let (sim, clock) = open(&built, None);
     let names: Vec<_> = sim.storage().map(|(n, w, b)| (n.to_owned(), w, b)).collect();
@@ -216,9 +214,9 @@ fn waveforms_hold_the_signals_and_survive_a_panic() {
         assert_eq!(run.join().is_err(), panics);
         let mut wave = wellen::simple::read(&path).unwrap();
         let hierarchy = wave.hierarchy();
-        let counter = hierarchy.all_vars().find(|&var| {
-            hierarchy[var].full_name(hierarchy).ends_with("tb_adder.count_o")
-        });
+        let counter = hierarchy
+            .all_vars()
+            .find(|&var| hierarchy[var].full_name(hierarchy).ends_with("tb_adder.count_o"));
         let signal = hierarchy[counter.unwrap()].signal_ref();
         wave.load_signals(&[signal]);
         let changes = wave.get_signal(signal).unwrap().time_indices().len();

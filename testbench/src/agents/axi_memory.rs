@@ -44,13 +44,8 @@ pub struct MemoryTiming {
 
 impl MemoryTiming {
     /// A beat in every cycle, at once.
-    pub const IDEAL: MemoryTiming = MemoryTiming {
-        latency: 1,
-        stall: 0.0,
-        request_stall: 0.0,
-        outstanding: 64,
-        refresh: None,
-    };
+    pub const IDEAL: MemoryTiming =
+        MemoryTiming { latency: 1, stall: 0.0, request_stall: 0.0, outstanding: 64, refresh: None };
 }
 
 impl Default for MemoryTiming {
@@ -281,8 +276,8 @@ impl Task {
                     None => self.rvalid.set(0),
                 }
             }
-            arready = bursts.len() < timing.outstanding
-                && !self.random.chance(timing.request_stall);
+            arready =
+                bursts.len() < timing.outstanding && !self.random.chance(timing.request_stall);
             self.arready.set(u64::from(arready));
         }
     }
@@ -331,8 +326,11 @@ impl Task {
             let found = format!("found {bytes} of {}", self.beat);
             return Err(rule("a beat must have the full width of the bus", found));
         }
-        if address % bytes != 0 {
-            return Err(rule("the address must be a multiple of the beat", format!("found {address:#x}")));
+        if !address.is_multiple_of(bytes) {
+            return Err(rule(
+                "the address must be a multiple of the beat",
+                format!("found {address:#x}"),
+            ));
         }
         let last = address + u64::from(beats) * bytes - 1;
         if address >> 12 != last >> 12 {
@@ -353,12 +351,8 @@ impl Task {
             let [a, b] = [self.araddr.get(), self.arlen.get()].map(u64::to_le_bytes);
             [a, b].concat()
         };
-        let broken = held.check(
-            arvalid,
-            arready,
-            |before| before == payload(),
-            |to| *to = payload(),
-        );
+        let broken =
+            held.check(arvalid, arready, |before| before == payload(), |to| *to = payload());
         match broken {
             None => Ok(()),
             Some(found) => Err(Error::Protocol {

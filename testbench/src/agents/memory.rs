@@ -31,7 +31,11 @@ impl Memory {
     pub fn load_at(&mut self, address: u64, bytes: impl Into<Vec<u8>>) -> Result<(), Error> {
         let bytes = bytes.into();
         let end = address + bytes.len() as u64;
-        let clash = self.regions.range(..end).next_back().filter(|(at, held)| *at + held.len() as u64 > address);
+        let clash = self
+            .regions
+            .range(..end)
+            .next_back()
+            .filter(|(at, held)| *at + held.len() as u64 > address);
         if let Some((at, held)) = clash {
             return Err(Error::Invalid {
                 what: "address of a memory region".to_owned(),

@@ -4,8 +4,8 @@
 //! rules of its protocol on what the design drives, and ends the run with an error that names
 //! channel, cycle and rule when one is broken.
 
-pub mod axi_memory;
 pub mod axi_lite;
+pub mod axi_memory;
 pub mod memory;
 pub mod stream;
 

@@ -50,7 +50,14 @@ impl Source {
             reset: Cell::new(false),
         });
         valid.set(0);
-        sim.spawn(drive(shared.clone(), clock.clone(), Random::new(seed, name), valid, ready, data));
+        sim.spawn(drive(
+            shared.clone(),
+            clock.clone(),
+            Random::new(seed, name),
+            valid,
+            ready,
+            data,
+        ));
         Ok(Source { shared })
     }
 

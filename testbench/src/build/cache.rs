@@ -22,7 +22,7 @@ pub fn get_or_make(
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            eprintln!("waiting for another process that builds {name} ...");
+            super::progress(&format!("waiting for another process that builds {name} ..."));
             file.lock().map_err(|e| Error::file("lock", &lock, e))?;
         }
         Err(TryLockError::Error(e)) => return Err(Error::file("lock", &lock, e)),

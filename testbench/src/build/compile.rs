@@ -16,6 +16,10 @@ use std::{
     thread,
 };
 
+/// Optimisation of what runs every cycle, and of what runs once at the start: that is large, so it
+/// is compiled fast.
+pub const OPTIMISE: [&str; 2] = ["-O2", "-O0"];
+
 /// Compiler flags of every file of a build.
 pub fn flags(trace: bool) -> Vec<&'static str> {
     let mut flags: Vec<&str> = "-std=c++17 -fPIC -fvisibility=hidden -w -pthread -DVERILATOR=1 \
@@ -48,7 +52,7 @@ pub fn runtime(tools: &Tools, trace: bool) -> Result<Vec<PathBuf>, Error> {
             let include = tools.verilator_root.join("include");
             let files: Vec<Unit> = names
                 .iter()
-                .map(|name| Unit::new(include.join(format!("{name}.cpp")), dir, "-O2"))
+                .map(|name| Unit::new(include.join(format!("{name}.cpp")), dir, OPTIMISE[0]))
                 .collect();
             compile(tools, "the simulator's runtime", &files, dir, trace)
         },
@@ -76,7 +80,7 @@ pub fn model(
         .into_iter()
         .map(|(_, path)| {
             let slow = path.to_string_lossy().contains("__Slow");
-            Unit::new(path, dir, if slow { "-O1" } else { "-O2" })
+            Unit::new(path, dir, OPTIMISE[usize::from(slow)])
         })
         .collect();
     let subject = library.display().to_string();

@@ -22,7 +22,10 @@ pub struct Port {
 /// The ports of the model class: lines such as `VL_INW(&data_i,511,0,16);`.
 pub fn ports(top: &str, header: &str) -> Result<Vec<Port>, Error> {
     let lines = header.lines().map(str::trim);
-    lines.filter(|l| ["VL_IN", "VL_OUT"].iter().any(|m| l.starts_with(m))).map(|l| port(top, l)).collect()
+    lines
+        .filter(|l| ["VL_IN", "VL_OUT"].iter().any(|m| l.starts_with(m)))
+        .map(|l| port(top, l))
+        .collect()
 }
 
 fn port(top: &str, line: &str) -> Result<Port, Error> {
@@ -74,7 +77,8 @@ mod tests {
 
     #[test]
     fn ports_are_read_from_the_header() {
-        let header = "class Vmodel {\n  VL_IN8(&clk_i,0,0);\n VL_INW(&d_i,99,0,4);\n  VL_OUT64(&k_o,35,0);";
+        let header =
+            "class Vmodel {\n  VL_IN8(&clk_i,0,0);\n VL_INW(&d_i,99,0,4);\n  VL_OUT64(&k_o,35,0);";
         let port = |name: &str, width, output| Port { name: name.to_owned(), width, output };
         let want = [port("clk_i", 1, false), port("d_i", 100, false), port("k_o", 36, true)];
         assert_eq!(ports("top", header).unwrap(), want);

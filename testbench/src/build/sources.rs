@@ -65,7 +65,8 @@ fn collect(folder: &Path, all: &mut BTreeMap<String, PathBuf>) -> Result<(), Err
     let entries = std::fs::read_dir(folder).map_err(|e| Error::file("read", folder, e))?;
     for entry in entries {
         let path = entry.map_err(|e| Error::file("read", folder, e))?.path();
-        let part = |part: Option<&std::ffi::OsStr>| part.and_then(|s| s.to_str()).map(str::to_owned);
+        let part =
+            |part: Option<&std::ffi::OsStr>| part.and_then(|s| s.to_str()).map(str::to_owned);
         if path.is_dir() {
             collect(&path, all)?;
         } else if path.extension().is_some_and(|e| e == "sv") {
@@ -138,11 +139,11 @@ mod tests {
         put("a_pkg.sv", "package a_pkg; import b_pkg::*; endpackage");
         put("b_pkg.sv", "package b_pkg; endpackage");
         put("other.sv", "module other; endmodule");
-        let sources = Sources::of("top", &[root.clone()]).unwrap();
+        let sources = Sources::of("top", std::slice::from_ref(&root)).unwrap();
         let names: Vec<&str> = sources.files().iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["b_pkg", "a_pkg", "macros.svh", "leaf", "top"]);
         assert_eq!(sources.compile_order().count(), 4);
-        let missing = Sources::of("absent", &[root.clone()]).unwrap_err().to_string();
+        let missing = Sources::of("absent", std::slice::from_ref(&root)).unwrap_err().to_string();
         assert!(missing.contains("expected a file absent.sv under"), "{missing}");
         std::fs::remove_dir_all(root).unwrap();
     }

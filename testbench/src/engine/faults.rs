@@ -61,13 +61,14 @@ impl EngineSim {
             FaultUnit::Table => {
                 let (entry, bit) = (bit / 10, bit % 10);
                 let group = entry / 32 % self.params.groups;
-                let name =
-                    format!("gen_slot[0].u_slot.gen_group[{group}].u_table.memory");
+                let name = format!("gen_slot[0].u_slot.gen_group[{group}].u_table.memory");
                 (name, entry % 32, bit as u32)
             }
-            FaultUnit::Weight => {
-                ("u_reader.u_beats.data_q".to_owned(), 0, (bit % (8 * self.params.beat_bytes)) as u32)
-            }
+            FaultUnit::Weight => (
+                "u_reader.u_beats.data_q".to_owned(),
+                0,
+                (bit % (8 * self.params.beat_bytes)) as u32,
+            ),
             FaultUnit::Accumulator => {
                 let width = 24 * self.params.rows * self.params.slots;
                 ("u_sums.memory".to_owned(), bit / width, (bit % width) as u32)

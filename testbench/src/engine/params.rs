@@ -95,7 +95,8 @@ impl EngineParams {
             .parameter("PanelTiles", self.panel_tiles as u64)
             .trace(trace);
         if faults {
-            let storage = [("tt_table", "memory"), ("tt_fifo", "data_q"), ("tt_partial_sums", "memory")];
+            let storage =
+                [("tt_table", "memory"), ("tt_fifo", "data_q"), ("tt_partial_sums", "memory")];
             spec = spec.storage(&storage.map(|(module, variable)| Storage {
                 module: module.to_owned(),
                 variable: variable.to_owned(),

@@ -205,7 +205,7 @@ impl EngineSim {
             let what = format!("{what} of the job at {:#x}", job.address);
             Err(Error::Invalid { what, expected, found })
         };
-        let blocks = 65_535 / p.block_cols() + 1;
+        let blocks = 65_535_usize.div_ceil(p.block_cols());
         if !job.address.is_multiple_of(p.beat_bytes as u64) {
             let expected = format!("a multiple of {}", p.beat_bytes);
             return invalid("address", expected, job.address.to_string());

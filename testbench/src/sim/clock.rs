@@ -185,9 +185,10 @@ pub async fn with_timeout<F: Future>(
         if let Poll::Ready(value) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(value));
         }
-        limit.as_mut().poll(cx).map(|()| {
-            Err(Error::Timeout { what: what.to_owned(), cycles, now: clock.cycle() })
-        })
+        limit
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(Error::Timeout { what: what.to_owned(), cycles, now: clock.cycle() }))
     })
     .await
 }

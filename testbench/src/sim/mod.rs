@@ -95,7 +95,11 @@ impl Sim {
         }
         let ports: Vec<PortState> = model.ports().iter().map(PortState::new).collect();
         // State starts at random, inputs do not.
-        ports.iter().enumerate().filter(|(_, p)| p.is_input()).for_each(|(i, p)| p.apply(&model, i));
+        ports
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| p.is_input())
+            .for_each(|(i, p)| p.apply(&model, i));
         let core = Core {
             top: built.top.clone(),
             model,

@@ -62,7 +62,13 @@ pub fn prepare(engine: &mut EngineSim, case: Case, random: &mut Random) -> Prepa
             let value = |_| match activations {
                 Fill::Random => random.int8(),
                 Fill::All(a) => a,
-                Fill::Ends => if random.bits() & 1 == 0 { -128 } else { 127 },
+                Fill::Ends => {
+                    if random.bits() & 1 == 0 {
+                        -128
+                    } else {
+                        127
+                    }
+                }
             };
             (0..cols).map(value).collect()
         })
@@ -94,21 +100,28 @@ impl Prepared {
 
 /// Runs all cases as jobs queued one behind the other and compares every sum.
 pub fn check(engine: &mut EngineSim, cases: &[Case]) {
+    if let Err(report) = compare(engine, cases) {
+        panic!("{report}");
+    }
+}
+
+/// The same, with what went wrong as text.
+pub fn compare(engine: &mut EngineSim, cases: &[Case]) -> Result<(), String> {
     let mut random = Random::new(seed(), "cases");
     let prepared: Vec<Prepared> =
         cases.iter().map(|&case| prepare(engine, case, &mut random)).collect();
     let params = *engine.params();
     let jobs: Vec<Job<'_>> = prepared.iter().map(|p| p.job(&params)).collect();
-    let results = match engine.run_jobs(&jobs) {
-        Ok(results) => results,
-        Err(error) => panic!("{params}, {cases:?}, seed {:#x}: {error}", seed()),
-    };
+    let results = engine
+        .run_jobs(&jobs)
+        .map_err(|error| format!("{params}, {cases:?}, seed {:#x}: {error}", seed()))?;
     for (index, (sums, want)) in results.iter().zip(&prepared).enumerate() {
         let unit = format!("{params}, job {index}: {:?}", want.case);
         if let Some(difference) = first_difference(&unit, &want.expected, sums) {
-            panic!("{difference}");
+            return Err(difference.to_string());
         }
     }
+    Ok(())
 }
 
 pub fn small(options: EngineOptions) -> EngineSim {
