@@ -48,7 +48,9 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "status {:#010x}", self.0)?;
+        let busy = if self.busy() { "busy" } else { "idle" };
+        let room = if self.job_ready() { "room for a job" } else { "no room for a job" };
+        write!(f, "status {:#010x}: {busy}, {room}", self.0)?;
         for (_, text) in ERRORS.iter().filter(|(field, _)| self.bit(*field)) {
             write!(f, "; {text}")?;
         }

@@ -2,6 +2,7 @@
 //! remedy.
 
 use std::path::PathBuf;
+use terntable_driver::Status;
 
 /// An error of the testbench.
 #[derive(Clone, thiserror::Error)]
@@ -129,7 +130,7 @@ pub enum Error {
         /// "read" or "write".
         access: &'static str,
         /// The address.
-        address: u64,
+        address: usize,
         /// The name of the response.
         response: &'static str,
     },
@@ -155,15 +156,17 @@ pub enum Error {
     },
 
     /// The engine reports an error in its status register.
-    #[error("{engine}: STATUS is {status:#010x}: {meaning}")]
+    #[error("{engine}: {status}")]
     Engine {
         /// The engine and its parameters.
         engine: String,
         /// The register.
-        status: u32,
-        /// The bits in words.
-        meaning: String,
+        status: Status,
     },
+
+    /// The engine is not the one that the parameters describe.
+    #[error("{0}")]
+    Identity(String),
 }
 
 /// As [`std::fmt::Display`], so that `unwrap` in a test shows the sentence.

@@ -5,13 +5,20 @@ mod common;
 
 use common::{Case, check, prepare, small};
 use std::collections::BTreeSet;
+use terntable_driver::registers as reg;
 use terntable_testbench::{
     Error,
     agents::MemoryTiming,
-    engine::{EngineOptions, EngineSim, FaultUnit, Job, registers as reg},
+    engine::{EngineOptions, EngineSim, FaultUnit, Job},
     report::first_difference,
     seed::{Random, seed},
 };
+
+const BUSY: u32 = reg::status::BUSY.mask() as u32;
+const JOB_READY: u32 = reg::status::JOB_READY.mask() as u32;
+const MEMORY_ERROR: u32 = reg::status::MEMORY_ERROR.mask() as u32;
+const JOB_OVERFLOW: u32 = reg::status::JOB_OVERFLOW.mask() as u32;
+const BAD_JOB: u32 = reg::status::BAD_JOB.mask() as u32;
 
 fn random() -> Random {
     Random::new(seed(), "control")
@@ -20,14 +27,16 @@ fn random() -> Random {
 #[test]
 fn the_registers_say_who_the_engine_is() {
     let engine = small(EngineOptions { register_stall: 0.5, ..EngineOptions::default() });
-    assert_eq!(engine.read32(reg::MAGIC).unwrap(), reg::MAGIC_VALUE);
-    assert_eq!(engine.read32(reg::GEOMETRY).unwrap(), 0x0405_0504);
-    assert_eq!(engine.read32(reg::LIMITS).unwrap(), 0x0200_0010);
-    assert_eq!(engine.read32(reg::STATUS).unwrap(), reg::STATUS_JOB_READY);
+    assert_eq!(engine.read32(reg::magic::OFFSET).unwrap(), reg::magic::RESET);
+    assert_eq!(engine.read32(reg::geometry::OFFSET).unwrap(), 0x0405_0504);
+    assert_eq!(engine.read32(reg::limits::OFFSET).unwrap(), 0x0200_0010);
+    assert_eq!(engine.read32(reg::status::OFFSET).unwrap(), JOB_READY);
     assert_eq!(engine.read32(0xff0).unwrap(), 0, "no register");
-    engine.write32(reg::MAGIC, 0).unwrap();
-    assert_eq!(engine.read32(reg::MAGIC).unwrap(), reg::MAGIC_VALUE, "read-only");
-    for (offset, value) in [(reg::JOB_ADDRESS_HI, 0xdead_beef), (reg::JOB_TILES, 0x5aa5_0ff0)] {
+    engine.write32(reg::magic::OFFSET, 0).unwrap();
+    assert_eq!(engine.read32(reg::magic::OFFSET).unwrap(), reg::magic::RESET, "read-only");
+    for (offset, value) in
+        [(reg::job_address_hi::OFFSET, 0xdead_beef), (reg::job_tiles::OFFSET, 0x5aa5_0ff0)]
+    {
         engine.write32(offset, value).unwrap();
         assert_eq!(engine.read32(offset).unwrap(), value);
     }
@@ -47,7 +56,7 @@ fn counters_count_the_job_and_are_cleared() {
         + counters.lost_results
         + counters.lost_order;
     assert!(counters.cycles >= beats + lost, "{counters:?}");
-    assert_eq!(engine.read32(reg::JOBS_DONE).unwrap(), 2);
+    assert_eq!(engine.read32(reg::jobs_done::OFFSET).unwrap(), 2);
     engine.clear().unwrap();
     assert_eq!(engine.counters().unwrap(), Default::default());
 }
@@ -82,10 +91,10 @@ fn a_memory_error_is_reported_and_cleared() {
     let params = *engine.params();
     engine.memory().fail_at(prepared.address + 5 * 16);
     let error = engine.run_jobs(&[prepared.job(&params)]).unwrap_err().to_string();
-    assert!(error.contains("memory_error"), "{error}");
+    assert!(error.contains("answered by an error"), "{error}");
     engine.memory().heal();
     engine.clear().unwrap();
-    assert_eq!(engine.read32(reg::STATUS).unwrap(), reg::STATUS_JOB_READY);
+    assert_eq!(engine.read32(reg::status::OFFSET).unwrap(), JOB_READY);
     let sums = engine.run_jobs(&[prepared.job(&params)]).unwrap();
     assert_eq!(first_difference("after the error", &prepared.expected, &sums[0]), None);
 }
@@ -97,9 +106,7 @@ fn weights_that_are_not_there_are_a_memory_error() {
     let params = *engine.params();
     engine.unload(prepared.address);
     let error = engine.run_jobs(&[prepared.job(&params)]).unwrap_err();
-    assert!(
-        matches!(error, Error::Engine { status, .. } if status & reg::STATUS_MEMORY_ERROR != 0)
-    );
+    assert!(matches!(error, Error::Engine { status, .. } if status.0 & MEMORY_ERROR != 0));
 }
 
 #[test]
@@ -121,8 +128,8 @@ fn a_job_that_cannot_be_is_refused() {
         let refused = engine.run_jobs(&[job]).unwrap_err().to_string();
         assert!(refused.starts_with(what), "{refused}");
         engine.start_job(&Job { activations: &[], ..job }).unwrap();
-        let status = engine.read32(reg::STATUS).unwrap();
-        assert_eq!(status, reg::STATUS_JOB_READY | reg::STATUS_BAD_JOB, "{what} {job:?}");
+        let status = engine.read32(reg::status::OFFSET).unwrap();
+        assert_eq!(status, JOB_READY | BAD_JOB, "{what} {job:?}");
         engine.clear().unwrap();
     }
     let sums = engine.run_jobs(&[good]).unwrap();
@@ -139,14 +146,14 @@ fn a_fifth_job_is_dropped_and_reported() {
     let job = prepared.job(&params);
     for n in 0..4 {
         engine.start_job(&job).unwrap();
-        let ready = engine.read32(reg::STATUS).unwrap() & reg::STATUS_JOB_READY != 0;
+        let ready = engine.read32(reg::status::OFFSET).unwrap() & JOB_READY != 0;
         assert_eq!(ready, n < 3, "after job {n}");
     }
     engine.start_job(&Job { activations: &[], ..job }).unwrap();
-    let status = engine.read32(reg::STATUS).unwrap();
-    assert_eq!(status, reg::STATUS_BUSY | reg::STATUS_JOB_OVERFLOW);
+    let status = engine.read32(reg::status::OFFSET).unwrap();
+    assert_eq!(status, BUSY | JOB_OVERFLOW);
     engine.wait(5000).unwrap();
-    assert_eq!(engine.read32(reg::JOBS_DONE).unwrap(), 4, "the four before it are done");
+    assert_eq!(engine.read32(reg::jobs_done::OFFSET).unwrap(), 4, "the four before it are done");
 }
 
 #[test]
@@ -161,7 +168,7 @@ fn reset_in_the_middle_of_a_job_leaves_nothing_behind() {
         engine.start_job(&long.job(&params)).unwrap();
         engine.wait(wait + random.range(0, 9)).unwrap();
         engine.reset().unwrap();
-        assert_eq!(engine.read32(reg::STATUS).unwrap(), reg::STATUS_JOB_READY);
+        assert_eq!(engine.read32(reg::status::OFFSET).unwrap(), JOB_READY);
         assert_eq!(engine.counters().unwrap(), Default::default());
         check(&mut engine, &[Case::new(46, 91, 4), Case::new(8, 16, 3)]);
     }

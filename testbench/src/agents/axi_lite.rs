@@ -75,9 +75,9 @@ impl AxiLite {
     }
 
     /// Writes a register.
-    pub async fn write32(&self, address: u64, value: u32) -> Result<(), Error> {
+    pub async fn write32(&self, address: usize, value: u32) -> Result<(), Error> {
         self.stall().await;
-        self.awaddr.set(address);
+        self.awaddr.set(address as u64);
         self.wdata.set(u64::from(value));
         self.wstrb.set(0xf);
         self.aw[0].set(1);
@@ -107,9 +107,9 @@ impl AxiLite {
     }
 
     /// Reads a register.
-    pub async fn read32(&self, address: u64) -> Result<u32, Error> {
+    pub async fn read32(&self, address: usize) -> Result<u32, Error> {
         self.stall().await;
-        self.araddr.set(address);
+        self.araddr.set(address as u64);
         self.ar[0].set(1);
         self.clock
             .until(self.limit, "", || self.ar[1].high())
@@ -123,7 +123,7 @@ impl AxiLite {
     }
 
     /// Reads a register of 64 bits, low word first.
-    pub async fn read64(&self, address: u64) -> Result<u64, Error> {
+    pub async fn read64(&self, address: usize) -> Result<u64, Error> {
         let low = self.read32(address).await?;
         let high = self.read32(address + 4).await?;
         Ok(u64::from(high) << 32 | u64::from(low))
@@ -135,7 +135,7 @@ impl AxiLite {
         [ready, valid]: &[Signal; 2],
         access: &str,
         channel: &str,
-        address: u64,
+        address: usize,
     ) -> Result<(), Error> {
         self.stall().await;
         ready.set(1);
@@ -152,14 +152,14 @@ impl AxiLite {
         }
     }
 
-    fn respond(&self, access: &'static str, address: u64, response: u64) -> Result<(), Error> {
+    fn respond(&self, access: &'static str, address: usize, response: u64) -> Result<(), Error> {
         if response == 0 {
             return Ok(());
         }
         Err(Error::BusResponse { access, address, response: response_name(response) })
     }
 
-    fn timeout(&self, access: &str, channel: &str, address: u64) -> Error {
+    fn timeout(&self, access: &str, channel: &str, address: usize) -> Error {
         Error::Timeout {
             what: format!("{}_{channel} of the {access} at {address:#x}", self.name),
             cycles: self.limit,

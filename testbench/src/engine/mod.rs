@@ -6,7 +6,6 @@
 
 mod faults;
 mod params;
-pub mod registers;
 mod run;
 
 pub use faults::FaultUnit;
@@ -19,6 +18,7 @@ use crate::{
     sim::{Clock, Sim, SimOptions, trace_from_env},
 };
 use std::path::Path;
+use terntable_driver::{Identity, RegisterPort, registers};
 
 /// What the engine counted, since reset or [`EngineSim::clear`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl EngineSim {
     /// Sets the counters and the sticky bits of STATUS to zero, and the memory's statistics.
     pub fn clear(&mut self) -> Result<(), Error> {
         self.memory.clear_statistics();
-        self.write32(registers::CONTROL, registers::CONTROL_CLEAR)
+        self.write32(registers::control::OFFSET, registers::control::CLEAR.mask() as u32)
     }
 
     /// What the engine counted.
@@ -125,13 +125,13 @@ impl EngineSim {
         self.sim.block_on(async {
             let read = |offset| self.registers.read64(offset);
             Ok(Counters {
-                cycles: read(registers::CYCLES).await?,
-                beats: read(registers::BEATS).await?,
-                lost_memory: read(registers::LOST_MEMORY).await?,
-                lost_tables: read(registers::LOST_TABLES).await?,
-                lost_drain: read(registers::LOST_DRAIN).await?,
-                lost_results: read(registers::LOST_RESULTS).await?,
-                lost_order: read(registers::LOST_ORDER).await?,
+                cycles: read(registers::cycles::OFFSET).await?,
+                beats: read(registers::beats::OFFSET).await?,
+                lost_memory: read(registers::lost_memory::OFFSET).await?,
+                lost_tables: read(registers::lost_tables::OFFSET).await?,
+                lost_drain: read(registers::lost_drain::OFFSET).await?,
+                lost_results: read(registers::lost_results::OFFSET).await?,
+                lost_order: read(registers::lost_order::OFFSET).await?,
             })
         })?
     }
@@ -147,12 +147,12 @@ impl EngineSim {
     }
 
     /// Reads a register.
-    pub fn read32(&self, offset: u64) -> Result<u32, Error> {
+    pub fn read32(&self, offset: usize) -> Result<u32, Error> {
         self.sim.block_on(self.registers.read32(offset))?
     }
 
     /// Writes a register.
-    pub fn write32(&self, offset: u64, value: u32) -> Result<(), Error> {
+    pub fn write32(&self, offset: usize, value: u32) -> Result<(), Error> {
         self.sim.block_on(self.registers.write32(offset, value))?
     }
 
@@ -177,17 +177,23 @@ impl EngineSim {
     }
 
     /// Compares the identity registers with the parameters.
-    fn check_identity(&self) -> Result<(), Error> {
-        for (name, offset, expected) in self.params.identity() {
-            let found = self.read32(offset)?;
-            if found != expected {
-                return Err(Error::Invalid {
-                    what: format!("register {name} of {}", self.params),
-                    expected: format!("{expected:#010x}"),
-                    found: format!("{found:#010x}; the model was built from other parameters"),
-                });
-            }
+    fn check_identity(&mut self) -> Result<(), Error> {
+        let expected = self.params.identity();
+        match Identity::expect(expected, self) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::Identity(error.to_string())),
         }
-        Ok(())
+    }
+}
+
+impl RegisterPort for EngineSim {
+    type Error = Error;
+
+    fn read32(&mut self, offset: usize) -> Result<u32, Error> {
+        EngineSim::read32(self, offset)
+    }
+
+    fn write32(&mut self, offset: usize, value: u32) -> Result<(), Error> {
+        EngineSim::write32(self, offset, value)
     }
 }

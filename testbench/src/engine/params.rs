@@ -1,6 +1,5 @@
 //! The shape of an engine, and what surrounds it in a simulation.
 
-use super::registers;
 use crate::{
     agents::MemoryTiming,
     build::{ModelSpec, Storage, workspace_root},
@@ -10,6 +9,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
 };
+use terntable_driver::Identity;
 
 /// Parameters of `tt_engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,15 +74,18 @@ impl EngineParams {
         words
     }
 
-    /// The identity registers and what they must hold.
-    pub(super) fn identity(&self) -> [(&'static str, u64, u32); 3] {
-        let geometry = [self.slots, self.rows, self.groups, self.lanes()];
-        let geometry = geometry.iter().rev().fold(0, |word, &byte| word << 8 | byte as u32);
-        [
-            ("MAGIC", registers::MAGIC, registers::MAGIC_VALUE),
-            ("GEOMETRY", registers::GEOMETRY, geometry),
-            ("LIMITS", registers::LIMITS, (self.panel_tiles as u32) << 16 | self.beat_bytes as u32),
-        ]
+    /// What the identity registers must say.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            major: 0,
+            minor: 1,
+            slots: self.slots,
+            rows: self.rows,
+            groups: self.groups,
+            lanes: self.lanes(),
+            beat_bytes: self.beat_bytes,
+            panel_tiles: self.panel_tiles,
+        }
     }
 
     /// The model to build, from the sources in a folder.
@@ -175,11 +178,5 @@ mod tests {
         assert_eq!(words[30..35], a[15..]);
         assert_eq!(words[35..45], [0; 10]);
         assert_eq!(words[45..50], b[15..]);
-    }
-
-    #[test]
-    fn identity_has_the_layout_of_the_registers() {
-        let [_, geometry, limits] = EngineParams::KV260.identity();
-        assert_eq!((geometry.2, limits.2), (0x040f_0710, 0x0800_0040));
     }
 }

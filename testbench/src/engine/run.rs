@@ -1,7 +1,8 @@
 //! Jobs: started through registers, up to four in the engine, results taken in their order.
 
-use super::{EngineParams, EngineSim, registers};
+use super::{EngineParams, EngineSim};
 use crate::{Error, agents::stream::Packet, sim::with_timeout};
+use terntable_driver::{Status, registers};
 
 /// Jobs that the engine holds at once.
 const IN_FLIGHT: usize = 4;
@@ -89,12 +90,12 @@ pub(super) struct State {
     written: Option<[u32; 5]>,
 }
 
-const JOB_REGISTERS: [u64; 5] = [
-    registers::JOB_ADDRESS_LO,
-    registers::JOB_ADDRESS_HI,
-    registers::JOB_TILES,
-    registers::JOB_BLOCKS,
-    registers::JOB_SLOTS,
+const JOB_REGISTERS: [usize; 5] = [
+    registers::job_address_lo::OFFSET,
+    registers::job_address_hi::OFFSET,
+    registers::job_tiles::OFFSET,
+    registers::job_blocks::OFFSET,
+    registers::job_slots::OFFSET,
 ];
 
 impl EngineSim {
@@ -132,23 +133,19 @@ impl EngineSim {
             let packet = self.next_packet(results.len(), jobs.len()).await?;
             results.push(JobSums::decode(&self.params, &jobs[results.len()], packet)?);
         }
-        let status = self.registers.read32(registers::STATUS).await?;
-        let errors = registers::STATUS_MEMORY_ERROR
-            | registers::STATUS_JOB_OVERFLOW
-            | registers::STATUS_BAD_JOB;
-        if status & errors == 0 {
-            return Ok(results);
+        let status = self.status().await?;
+        if status.is_error() {
+            return Err(Error::Engine { engine: self.params.to_string(), status });
         }
-        Err(Error::Engine {
-            engine: self.params.to_string(),
-            status,
-            meaning: registers::describe_status(status),
-        })
+        Ok(results)
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        Ok(Status(self.registers.read32(registers::status::OFFSET).await?))
     }
 
     async fn has_room(&self) -> Result<bool, Error> {
-        let status = self.registers.read32(registers::STATUS).await?;
-        Ok(status & registers::STATUS_JOB_READY != 0)
+        Ok(self.status().await?.job_ready())
     }
 
     async fn start(&self, job: &Job<'_>, state: &mut State) -> Result<(), Error> {
@@ -167,7 +164,7 @@ impl EngineSim {
         state.written = Some(values);
         let bytes: Vec<u8> = job.activations.iter().map(|&a| a as u8).collect();
         self.activations.send(&bytes);
-        self.registers.write32(registers::JOB_START, 1).await
+        self.registers.write32(registers::job_start::OFFSET, 1).await
     }
 
     /// The results of a job, or what is stuck.
@@ -180,15 +177,14 @@ impl EngineSim {
                 Err(_) => break,
             }
         }
-        let status = self.registers.read32(registers::STATUS).await?;
+        let status = self.status().await?;
         Err(Error::Timeout {
             what: format!(
                 "the results of job {index} of {of}: {} words of activations wait, {} beats were \
-                 delivered, {} result words came so far, STATUS is {status:#010x} ({})",
+                 delivered, {} result words came so far, {status}",
                 self.activations.waiting(),
                 self.memory.statistics().delivered,
                 self.results.taken(),
-                registers::describe_status(status),
             ),
             cycles: STUCK,
             now: self.clock.cycle(),
