@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn strangers_and_lost_links_are_told_apart() {
-        let error = |mut port: Registers| Identity::expect(KV260, &mut port).unwrap_err().to_string();
+        let error =
+            |mut port: Registers| Identity::expect(KV260, &mut port).unwrap_err().to_string();
         assert!(error(Registers(BTreeMap::new())).contains("link is lost"));
         let mut other = kv260();
         other.0.insert(registers::magic::OFFSET, 0x1234);

@@ -36,9 +36,8 @@ impl Tlmm {
     /// Prepares a matrix for any group size from 1 to 8 and either kind of table.
     pub fn with(matrix: &Ternary, group: usize, kind: Kind) -> Self {
         assert!((1..=8).contains(&group), "group size {group}; expected 1 to 8");
-        let values = (0..matrix.rows)
-            .flat_map(|r| matrix.row(r).chunks(group).map(value))
-            .collect();
+        let values =
+            (0..matrix.rows).flat_map(|r| matrix.row(r).chunks(group).map(value)).collect();
         Self { rows: matrix.rows, cols: matrix.cols, group, kind, values }
     }
 
