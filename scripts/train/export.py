@@ -92,31 +92,17 @@ def save(folder: Path, model: Model, tokenizer) -> None:
     replace("model.safetensors", lambda path: save_file(stored, path, metadata={"format": "pt"}))
 
 
-def load(folder: Path) -> Model:
-    """The model as the files hold it, in float32.
-
-    The codes, times a constant, take the place of the trained weights. Their mean absolute value
-    is not that of the trained weights, so the scale of each layer is pinned to the stored one.
-    """
+def load(folder: Path, int8_rows: bool = False) -> Model:
+    """The model as the files hold it, for evaluation in float32."""
     fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config = Config(**{name: fields[name] for name in Config.__dataclass_fields__})
-    model = Model(config).eval()
+    model = Model(config, int8_rows)
     stored = load_file(folder / "model.safetensors")
     for name, module in model.named_modules():
         if isinstance(module, TernaryLinear):
             codes = unpack(stored.pop(f"model.{name}.weight"))
-            scale = stored.pop(f"model.{name}.weight_scale").float()
-            module.forward = _fixed(codes, scale)
-            stored[f"model.{name}.weight"] = codes
-    model.load_state_dict({k.removeprefix("model."): v.float() for k, v in stored.items()})
-    return model
-
-
-def _fixed(codes: torch.Tensor, scale: torch.Tensor):
-    from model import quantise_rows
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        values, factor = quantise_rows(x)
-        return values @ codes.T * (scale / factor)
-
-    return forward
+            module.stored = codes, stored.pop(f"model.{name}.weight_scale").float()
+    rest = {name.removeprefix("model."): value.float() for name, value in stored.items()}
+    missing, unexpected = model.load_state_dict(rest, strict=False)
+    assert not unexpected and all(name.endswith("_proj.weight") for name in missing)
+    return model.eval()

@@ -73,15 +73,20 @@ def fake_quantise_rows(x: torch.Tensor) -> torch.Tensor:
 class TernaryLinear(nn.Module):
     """`y = (int8(x) . ternary(W)) * scale(W) / factor(x)`, without bias.
 
-    Both operands of the product are small integers, which bfloat16 holds exactly.
+    Both operands of the product are small integers, which bfloat16 holds exactly. A layer that
+    was read from a checkpoint has `stored`, its codes and scale, and ignores `weight`.
     """
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * inputs**-0.5)
+        self.stored: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values, factor = quantise_rows(x)
+        if self.stored:
+            codes, scale = self.stored
+            return F.linear(values, codes) * (scale / factor)
         codes, scale = ternary(self.weight.detach())
         # Forward: the codes. Backward: dL/dW = dL/d(codes) / scale, straight through the rounding.
         soft = self.weight / scale

@@ -39,16 +39,15 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--processes", type=int, default=2, help="workers of one thread each")
     p.add_argument("--vocab", type=int, default=1024)
     p.add_argument("--layers", type=int, default=6)
-    p.add_argument("--intermediate", type=int, default=768)
-    p.add_argument("--batch", type=int, default=16, help="rows a step")
+    p.add_argument("--intermediate", type=int, default=512)
+    p.add_argument("--batch", type=int, default=12, help="rows a step")
     p.add_argument("--length", type=int, default=256, help="tokens a row")
     p.add_argument("--dropout", type=float, default=0.1, help="of embeddings and residual branches")
-    p.add_argument("--merge-dropout", type=float, default=0.0, help="BPE-dropout at the start")
     p.add_argument("--lr", type=float, default=0.02, help="of Muon (the matrices)")
     p.add_argument("--lr-adam", type=float, default=3e-3, help="of AdamW (embeddings, norms)")
     p.add_argument("--weight-decay", type=float, default=0.1)
     p.add_argument("--warmup", type=int, default=100, help="steps")
-    p.add_argument("--every", type=int, default=500, help="steps between evaluations")
+    p.add_argument("--every", type=int, default=250, help="steps between evaluations")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     return p.parse_args()
 
@@ -102,7 +101,7 @@ class Workers:
         torch.cat([g.flatten() for g in gradients], out=self.slots[slot, rank])
         if rank == 0:
             self.clock[slot] = torch.tensor(clock, dtype=torch.float64)
-        self.barrier.wait()
+        self.barrier.wait(timeout=1800)
         total = self.slots[slot].mean(0)
         for gradient, part in zip(gradients, total.split([g.numel() for g in gradients])):
             gradient.copy_(part.view_as(gradient))
@@ -121,11 +120,11 @@ def work(rank: int, a: argparse.Namespace, tokenizer_json: str, workers: Workers
     train_text, held_text = split(a.data)
     tokenizer = Tokenizer.from_str(tokenizer_json)
     held_ids = torch.tensor(tokenizer.encode(held_text).ids)
-    batches = Batches(train_text, tokenizer, a.batch, a.length, a.seed)
+    batches = Batches(tokenizer.encode(train_text).ids, a.batch, a.length, a.seed)
     model = Model(config_of(tokenizer, a))
     log(
         f"parameters {sum(p.numel() for p in model.parameters()):,}, training tokens "
-        f"{len(batches.plain):,}, held-out tokens {len(held_ids):,}, characters a token "
+        f"{len(batches.ids):,}, held-out tokens {len(held_ids):,}, characters a token "
         f"{len(held_text) / len(held_ids):.3f}"
     )
     rows = a.batch // workers.count
@@ -144,14 +143,12 @@ def work(rank: int, a: argparse.Namespace, tokenizer_json: str, workers: Workers
     forward = torch.compile(loss_of) if a.compile else loss_of
     opts = optimisers(model, a)
     parameters = list(model.parameters())
-    model.train()
 
     step, best, began, done, mean_loss = 0, math.inf, None, 0.0, None
-    while done < 1:
+    while done < 1 and multiprocessing.parent_process().is_alive():
         for optimiser in opts:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * min(1.0, (step + 1) / a.warmup) * (1 - done)
-        batches.merge_dropout = a.merge_dropout * max(0.0, 1 - done / 0.8)
         x, y = batches.next()
         with torch.autocast("cpu", torch.bfloat16):
             loss = forward(x[mine], y[mine], dropout_masks())
