@@ -15,6 +15,13 @@ use crate::{
     tlmm::Tlmm,
 };
 
+/// Longest row of a linear layer: its sums fit 24 bits.
+const MAX_ROW: usize = 65_535;
+/// Longest context: the rotary table stays below a few hundred megabytes, and attention is far from
+/// [`crate::attention::MAX_POSITIONS`].
+const MAX_CONTEXT: usize = 1 << 20;
+const _: () = assert!(MAX_CONTEXT <= crate::attention::MAX_POSITIONS);
+
 /// Sizes and constants of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -186,8 +193,18 @@ impl Config {
         if !self.head_dim.is_multiple_of(2) {
             return fail(format!("head_dim {} is odd; rotary pairs need it even", self.head_dim));
         }
-        if self.hidden.max(self.intermediate).max(self.heads * self.head_dim) > 65_535 {
-            return fail("a row of more than 65535 elements overflows 24-bit sums".into());
+        let limits = [
+            ("hidden", self.hidden, MAX_ROW),
+            ("intermediate", self.intermediate, MAX_ROW),
+            ("heads", self.heads, MAX_ROW),
+            ("head_dim", self.head_dim, MAX_ROW),
+            ("heads * head_dim", self.heads.saturating_mul(self.head_dim), MAX_ROW),
+            ("layers", self.layers, 1 << 16),
+            ("vocab", self.vocab, 1 << 28),
+            ("context", self.context, MAX_CONTEXT),
+        ];
+        if let Some((name, size, limit)) = limits.iter().find(|(_, size, limit)| size > limit) {
+            return fail(format!("{name} is {size}; at most {limit} can be computed"));
         }
         if !(self.norm_eps >= 0.0 && self.norm_eps.is_finite()) {
             return fail(format!("norm_eps {}; expected a small positive number", self.norm_eps));

@@ -32,19 +32,17 @@ mod tests {
             (0..1000).map(|i| ((i * 7919) % 1013) as f32 * 1.0e-3 - 0.37).collect();
         let expected = sum(values.iter().copied());
         for lanes in [1, 2, 4, 8, 16, 32, 64] {
-            // A machine of `lanes` lanes takes `lanes` elements a cycle; its lane l owns the partial
-            // sums congruent to l.
-            let mut partial = [0.0_f32; PARTIALS];
-            for (cycle, chunk) in values.chunks(lanes).enumerate() {
-                for (lane, value) in chunk.iter().enumerate() {
-                    partial[(cycle * lanes + lane) % PARTIALS] += value;
+            // A machine of `lanes` lanes takes `lanes` elements a cycle; lane l owns the 64 / lanes
+            // partial sums congruent to l and knows nothing of the others. Lane after lane:
+            let mut partial = [0.0_f32; 64];
+            for lane in 0..lanes {
+                for (cycle, value) in values[lane..].iter().step_by(lanes).enumerate() {
+                    partial[cycle % (64 / lanes) * lanes + lane] += value;
                 }
             }
-            let mut width = PARTIALS;
-            while width > 1 {
-                width /= 2;
-                for i in 0..width {
-                    partial[i] += partial[i + width];
+            for half in [32, 16, 8, 4, 2, 1] {
+                for i in 0..half {
+                    partial[i] += partial[i + half];
                 }
             }
             assert_eq!(partial[0].to_bits(), expected.to_bits(), "{lanes} lanes");

@@ -29,9 +29,9 @@ impl Loss {
     }
 }
 
-/// How a long text is cut: windows of `window` tokens, each `stride` after the one before; a token is
-/// scored once, in the first window that holds it, so with `stride < window` it has at least
-/// `window - stride` tokens before it.
+/// How a long text is cut: windows of `window` tokens, each `stride` after the one before. A window
+/// predicts the tokens after each of its own; every token is scored once, by the first window that
+/// predicts it, so after the first window it has at least `window - stride + 1` tokens before it.
 #[derive(Debug, Clone, Copy)]
 pub struct Windows {
     /// Tokens of a window.

@@ -52,6 +52,7 @@ pub fn generate(
     mut event: impl FnMut(Event<'_>),
 ) -> Result<Generated, Error> {
     let prompt = prompt_tokens(model, tokenizer, request.prompt)?;
+    let mut stream = Stream::new(tokenizer, &prompt)?;
     let mut runner = Runner::new(model, device, request.head);
     let mut sampler = Sampler::new(request.temperature, request.seed);
     let mut made =
@@ -66,23 +67,63 @@ pub fn generate(
             break;
         }
         made.tokens.push(token);
-        let text = tokenizer.decode(&made.tokens)?;
-        // A character may need several tokens; until it is whole it decodes to U+FFFD.
-        if !text.ends_with('\u{fffd}') {
-            event(Event::Text(text.get(made.text.len()..).unwrap_or_default()));
-            made.text = text;
-        }
+        event(Event::Text(stream.push(token)?));
         if made.tokens.len() == request.max_tokens || runner.position() == model.config.context {
-            made.text = tokenizer.decode(&made.tokens)?;
             break;
         }
         ranked = runner.feed(&[token], 1, |_| {})?;
     }
+    event(Event::Text(stream.rest()?));
+    made.text = stream.text;
     Ok(made)
 }
 
-fn prompt_tokens(model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>, Error> {
-    let tokens = tokenizer.encode(prompt)?;
+/// Tokens to text, whole characters at a time.
+struct Stream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// The prompt's tokens and the new ones: some decoders need what stands before.
+    tokens: Vec<u32>,
+    prompt_bytes: usize,
+    /// The text sent so far.
+    text: String,
+}
+
+impl<'a> Stream<'a> {
+    fn new(tokenizer: &'a Tokenizer, prompt: &[u32]) -> Result<Self, Error> {
+        let prompt_bytes = tokenizer.decode(prompt)?.len();
+        Ok(Self { tokenizer, tokens: prompt.to_vec(), prompt_bytes, text: String::new() })
+    }
+
+    /// The text that a token completes. A character may need several tokens; until it is whole it
+    /// decodes to U+FFFD and is held back.
+    fn push(&mut self, token: u32) -> Result<&str, Error> {
+        self.tokens.push(token);
+        self.send(|text| !text.ends_with('\u{fffd}'))
+    }
+
+    /// What is still held back.
+    fn rest(&mut self) -> Result<&str, Error> {
+        self.send(|_| true)
+    }
+
+    fn send(&mut self, ready: impl Fn(&str) -> bool) -> Result<&str, Error> {
+        let all = self.tokenizer.decode(&self.tokens)?;
+        let text = all.get(self.prompt_bytes..).unwrap_or_default();
+        let sent = self.text.len();
+        if ready(text) && text.len() > sent {
+            self.text.push_str(text.get(sent..).unwrap_or_default());
+        }
+        Ok(&self.text[sent..])
+    }
+}
+
+/// The tokens of a prompt; at least one, and no more than the context holds.
+pub fn prompt_tokens(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    prompt: &str,
+) -> Result<Vec<u32>, Error> {
+    let tokens = if prompt.is_empty() { Vec::new() } else { tokenizer.encode(prompt)? };
     let context = model.config.context;
     if tokens.is_empty() {
         return Err(Error::Input(

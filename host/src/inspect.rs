@@ -71,7 +71,8 @@ pub struct TensorReport {
     pub scale: Option<f32>,
 }
 
-/// Describes a checkpoint. Damage that import would refuse is a warning here.
+/// Describes a checkpoint. What import would refuse is a warning here, so that a damaged checkpoint
+/// can be looked at.
 pub fn inspect(checkpoint: &Checkpoint) -> Result<Report, Error> {
     let config = checkpoint.config.model()?;
     let convention = match checkpoint.config.scale_convention()? {
@@ -115,13 +116,9 @@ pub fn inspect(checkpoint: &Checkpoint) -> Result<Report, Error> {
         report.tensors.push(tensor);
     }
     report.zeros = zeros as f64 / report.ternary_weights.max(1) as f64;
-    for layer in 0..config.layers {
-        for projection in Projection::ALL {
-            let name = format!("{}.weight", projection_name(layer, projection));
-            if checkpoint.tensors.get(&name).is_none() {
-                report.warnings.push(format!("{name}: missing"));
-            }
-        }
+    // Import checks more than the warnings above; its first refusal is one, too.
+    if let Err(error) = checkpoint.model() {
+        report.warnings.push(format!("import refuses it: {error}"));
     }
     Ok(report)
 }
@@ -147,7 +144,9 @@ fn describe(
         tensor.scale = real_values(stored, name).ok().and_then(|v| v.first().copied());
         if !tensor.scale.is_some_and(|s| s.is_finite() && s > 0.0) {
             let scale = tensor.scale;
-            warnings.push(format!("{name}: scale {scale:?}; expected a positive finite number"));
+            let scale = scale.map_or("unreadable".into(), |s| s.to_string());
+            warnings
+                .push(format!("{name}: the scale is {scale}; expected a positive finite number"));
         }
         return (tensor, None);
     }

@@ -13,10 +13,10 @@ use terntable_golden::{
 pub struct Difference {
     /// Which matrix, attention head or head row.
     pub unit: String,
-    /// Row of the matrix or element of the head.
+    /// Row of the matrix, element of the attention head, or token of the vocabulary head.
     pub row: usize,
-    /// Slot of the pass.
-    pub slot: usize,
+    /// Slot of the pass, where the unit knows it.
+    pub slot: Option<usize>,
     /// Bits of the expected value.
     pub expected: i64,
     /// Bits of the found value.
@@ -26,12 +26,12 @@ pub struct Difference {
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Difference { unit, row, slot, expected, got } = self;
-        write!(
-            f,
-            "first difference: {unit}, row {row}, slot {slot}: expected {expected} ({:#010x}), got \
-             {got} ({:#010x})",
-            *expected as i32, *got as i32
-        )
+        write!(f, "first difference: {unit}, row {row}, ")?;
+        if let Some(slot) = slot {
+            write!(f, "slot {slot}, ")?;
+        }
+        let (e, g) = (*expected as i32, *got as i32);
+        write!(f, "expected {expected} ({e:#010x}), got {got} ({g:#010x})")
     }
 }
 
@@ -55,7 +55,8 @@ impl<'a> Lockstep<'a> {
     fn compare<T: Copy>(
         &mut self,
         unit: impl Fn() -> String,
-        slot: usize,
+        slot: Option<usize>,
+        row: impl Fn(usize) -> usize,
         expected: &[T],
         got: &[T],
         bits: impl Fn(T) -> i64,
@@ -65,10 +66,10 @@ impl<'a> Lockstep<'a> {
             let _ = write!(text, ": {} values expected, {} found", expected.len(), got.len());
             return Err(Error::Device(text));
         }
-        for (row, (&e, &g)) in expected.iter().zip(got).enumerate() {
+        for (index, (&e, &g)) in expected.iter().zip(got).enumerate() {
             if bits(e) != bits(g) {
-                let difference =
-                    Difference { unit: unit(), row, slot, expected: bits(e), got: bits(g) };
+                let (unit, row) = (unit(), row(index));
+                let difference = Difference { unit, row, slot, expected: bits(e), got: bits(g) };
                 let text = difference.to_string();
                 self.difference = Some(difference);
                 return Err(Error::Device(text));
@@ -89,7 +90,7 @@ impl Device for Lockstep<'_> {
         let got = self.candidate.multiply(linears, x)?;
         for ((linear, expected), got) in linears.iter().zip(&expected).zip(&got) {
             for (slot, (expected, got)) in expected.iter().zip(got).enumerate() {
-                self.compare(|| linear.to_string(), slot, expected, got, i64::from)?;
+                self.compare(|| linear.to_string(), Some(slot), |r| r, expected, got, i64::from)?;
             }
         }
         Ok(expected)
@@ -105,14 +106,15 @@ impl Device for Lockstep<'_> {
         let expected = self.reference.attend(query, cache, head, positions)?;
         let got = self.candidate.attend(query, cache, head, positions)?;
         let unit = || format!("attention, key-value head {head}, {positions} positions");
-        self.compare(unit, 0, &expected, &got, |v| i64::from(v.to_bits()))?;
+        self.compare(unit, None, |r| r, &expected, &got, |v| i64::from(v.to_bits()))?;
         Ok(expected)
     }
 
     fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error> {
         let expected = self.reference.head_dots(tokens, x)?;
         let got = self.candidate.head_dots(tokens, x)?;
-        self.compare(|| "head".into(), 0, &expected, &got, i64::from)?;
+        let token = |index: usize| tokens[index] as usize;
+        self.compare(|| "head".into(), None, token, &expected, &got, i64::from)?;
         Ok(expected)
     }
 }

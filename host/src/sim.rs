@@ -3,7 +3,7 @@
 
 use crate::Error;
 use serde::Serialize;
-use std::{collections::HashMap, fmt, path::Path, str::FromStr};
+use std::{collections::HashMap, fmt, path::Path};
 use terntable_golden::{
     Error as ModelError,
     attention::{KvCache, attend},
@@ -11,8 +11,10 @@ use terntable_golden::{
     pack::{Geometry, pack_panel},
     quantise::Quantised,
 };
-use terntable_testbench::engine::{
-    EngineOptions, EngineParams, EngineSim, FaultUnit, Job, JobSums,
+pub use terntable_testbench::engine::FaultUnit;
+use terntable_testbench::{
+    engine::{EngineOptions, EngineParams, EngineSim, Job, JobSums},
+    seed,
 };
 
 /// Cycles from the start of a layer to an injected fault: its first block is being looked up then.
@@ -38,55 +40,27 @@ struct Panel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// Where.
-    pub unit: Unit,
+    pub unit: FaultUnit,
     /// Which bit of it.
     pub bit: usize,
 }
 
-/// Where a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// The first table of slot 0: ten bits an entry, fourteen entries.
-    Table,
-    /// The beat of weights about to be decoded.
-    Weight,
-    /// The partial sums of the first tile: 24 bits a sum, row by row, slot by slot.
-    Accumulator,
-}
-
-impl Unit {
-    /// Bits that it has.
-    pub fn bits(self) -> usize {
-        let (rows, card) = (Geometry::KV260.rows, Geometry::KV260);
-        match self {
-            Unit::Table => 14 * 10,
-            Unit::Weight => 8 * rows * card.row_bytes(),
-            Unit::Accumulator => 24 * rows * EngineParams::KV260.slots,
-        }
-    }
-
-    /// Its name on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Unit::Table => "table",
-            Unit::Weight => "weight",
-            Unit::Accumulator => "accumulator",
-        }
-    }
-}
-
-impl FromStr for Unit {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        let all = [Unit::Table, Unit::Weight, Unit::Accumulator];
-        all.into_iter().find(|unit| unit.as_str() == name).ok_or(())
+/// Bits of a unit that the first layer of any model uses.
+pub fn fault_bits(unit: FaultUnit) -> usize {
+    let card = Geometry::KV260;
+    match unit {
+        // The first table of slot 0: fourteen entries of ten bits.
+        FaultUnit::Table => 14 * 10,
+        // The rows of a beat; what is left of it is padding.
+        FaultUnit::Weight => 8 * card.rows * card.row_bytes(),
+        // The first tile: 24 bits a sum, row by row, slot by slot.
+        FaultUnit::Accumulator => 24 * card.rows * EngineParams::KV260.slots,
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.unit.as_str(), self.bit)
+        write!(f, "{}:{}", self.unit, self.bit)
     }
 }
 
@@ -116,11 +90,13 @@ impl fmt::Display for Usage {
 impl<'a> Sim<'a> {
     /// Builds (once) and starts the engine of the edge card and loads every matrix.
     pub fn open(model: &'a Model) -> Result<Self, Error> {
+        seed::check().map_err(simulator)?;
         Self::with(model, EngineParams::KV260, EngineOptions::default())
     }
 
     /// The same, ready for faults, with a waveform if one is asked for.
     pub fn open_for_faults(model: &'a Model, trace: Option<&Path>) -> Result<Self, Error> {
+        seed::check().map_err(simulator)?;
         let trace = trace.map(Path::to_owned);
         let options = EngineOptions { faults: true, trace, ..EngineOptions::default() };
         Self::with(model, EngineParams::KV260, options)
@@ -177,11 +153,6 @@ impl<'a> Sim<'a> {
         let panels = linears.iter().flat_map(|linear| &self.panels[linear]);
         let jobs: Vec<Job<'_>> = panels.map(job).collect();
         if let Some(Fault { unit, bit }) = self.fault {
-            let unit = match unit {
-                Unit::Table => FaultUnit::Table,
-                Unit::Weight => FaultUnit::Weight,
-                Unit::Accumulator => FaultUnit::Accumulator,
-            };
             self.engine.fault_after(FAULT_CYCLE, unit, bit);
         }
         let done = self.engine.run_jobs(&jobs).map_err(|e| ModelError::Device(e.to_string()))?;
@@ -189,7 +160,7 @@ impl<'a> Sim<'a> {
         let sums = linears.iter().map(|linear| {
             let panels = &self.panels[linear];
             let parts: Vec<(&JobSums, usize)> =
-                done.by_ref().zip(panels).map(|(sums, panel)| (sums, panel.rows)).collect();
+                panels.iter().zip(done.by_ref()).map(|(panel, sums)| (sums, panel.rows)).collect();
             let slot =
                 |s| parts.iter().flat_map(move |(sums, rows)| &sums.slot(s)[..*rows]).copied();
             (0..x.len()).map(|s| slot(s).collect()).collect()

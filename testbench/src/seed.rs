@@ -1,5 +1,6 @@
 //! Seeds: every random decision of a run follows from one number, which is printed.
 
+use crate::Error;
 use std::sync::Once;
 
 /// The seed of a run when nothing else is asked for.
@@ -17,6 +18,18 @@ pub fn seed() -> u64 {
     };
     PRINT.call_once(|| eprintln!("seed {seed:#x} (TERNTABLE_SEED={seed:#x} repeats this run)"));
     seed
+}
+
+/// Refuses a `TERNTABLE_SEED` that is no number; [`seed`] itself would end the test.
+pub fn check() -> Result<(), Error> {
+    match std::env::var("TERNTABLE_SEED") {
+        Ok(text) if parse(&text).is_none() => Err(Error::Invalid {
+            what: "TERNTABLE_SEED".into(),
+            expected: "a decimal or 0x number".into(),
+            found: text,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn parse(text: &str) -> Option<u64> {

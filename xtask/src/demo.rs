@@ -1,30 +1,24 @@
 //! The main job, three ways.
 
 use crate::{
-    process::{self, output, root},
+    process,
     tools::{self, Group},
 };
 use std::time::Instant;
 
 const PROMPT: &str = "ROMEO:\n";
 const TOKENS: &str = "48";
+const PROGRAM: [&str; 6] = ["run", "--quiet", "--release", "-p", "terntable", "--"];
 const DEVICES: [&str; 3] = ["golden", "cpu", "sim"];
 
 /// Generates on every device; the tokens must be the same.
 fn three_ways() -> Result<(String, usize), String> {
-    let program = root().join("target/release/terntable");
-    let program = program.to_string_lossy();
     let mut first: Option<serde_json::Value> = None;
     for device in DEVICES {
         let start = Instant::now();
-        let args =
-            ["generate", "--prompt", PROMPT, "--max-tokens", TOKENS, "--device", device, "--json"];
-        let out = output(&program, &args).ok_or("cannot start terntable; did it build?")?;
-        eprint!("{}", String::from_utf8_lossy(&out.stderr));
-        if !out.status.success() {
-            return Err(format!("terntable generate --device {device} failed ({})", out.status));
-        }
-        let report: serde_json::Value = serde_json::from_slice(&out.stdout)
+        let generate = ["generate", "--prompt", PROMPT, "--max-tokens", TOKENS, "--device", device];
+        let printed = process::capture("cargo", &[&PROGRAM[..], &generate, &["--json"]].concat())?;
+        let report: serde_json::Value = serde_json::from_slice(&printed)
             .map_err(|e| format!("terntable generate --json printed no JSON: {e}"))?;
         let tokens = report["tokens"].as_array().map_or(0, Vec::len);
         println!(

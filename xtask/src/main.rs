@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up, demo, gate and the long checks.
 //!
-//! Every command first installs the pinned tools it needs (`scripts/tools.toml`) into `.tools/`.
+//! Every command but `doctor` first installs the pinned tools it needs (`scripts/tools.toml`) into
+//! `.tools/`.
 
 mod demo;
 mod doctor;

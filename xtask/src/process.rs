@@ -3,7 +3,7 @@
 use crate::tools::{self, Group};
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// The root of the checkout.
@@ -29,7 +29,19 @@ pub fn run(program: &str, args: &[&str]) -> Result<(), String> {
     }
 }
 
-/// Runs a program and keeps its output; `None` when it cannot start.
+/// Runs a program and gives what it printed; its errors and progress go where ours go.
+pub fn capture(program: &str, args: &[&str]) -> Result<Vec<u8>, String> {
+    let out = command(program, args)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| format!("cannot start {program}: {e}"))?;
+    match out.status.success() {
+        true => Ok(out.stdout),
+        false => Err(format!("`{program} {}` failed ({})", args.join(" "), out.status)),
+    }
+}
+
+/// Runs a program and keeps all its output; `None` when it cannot start.
 pub fn output(program: &str, args: &[&str]) -> Option<Output> {
     command(program, args).output().ok()
 }

@@ -1,6 +1,6 @@
 //! `terntable eval`.
 
-use super::{DeviceArg, ModelArg, print_json, progress_bar};
+use super::{DeviceArg, ModelArg, print_json, print_text, progress_bar};
 use serde::Serialize;
 use std::path::PathBuf;
 use terntable::{
@@ -16,9 +16,10 @@ pub struct Args {
     /// Text file; the bundled model brings its own corpus.
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
-    /// Use the last part of the text only: 0.1 is the tenth that the bundled model never saw.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
-    last: f64,
+    /// Use the last part of the text only. Without --text 0.1, the tenth that the bundled model was
+    /// not trained on; else all.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    last: Option<f64>,
     /// Tokens of a window.
     #[arg(long, value_name = "N", default_value_t = 256)]
     window: usize,
@@ -61,8 +62,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         source,
         remedy: "give a text file with --text",
     })?;
+    let last = args.last.unwrap_or(if args.text.is_some() { 1.0 } else { 0.1 });
     let characters: Vec<char> = text.chars().collect();
-    let from = (characters.len() as f64 * (1.0 - args.last)) as usize;
+    let from = (characters.len() as f64 * (1.0 - last)) as usize;
     let text: String = characters[from..].iter().collect();
     let name = DeviceName::from(args.device);
     let mut device = AnyDevice::open(name, &model)?;
@@ -85,9 +87,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
     if args.json {
         return print_json(&report);
     }
-    println!(
+    print_text(&format!(
         "loss on {}: {:.4} nats a character ({:.4} a token; {} tokens, {} characters; window {}, \
-         stride {})",
+         stride {})\n",
         report.device,
         report.nats_per_character,
         report.nats_per_token,
@@ -95,6 +97,5 @@ pub fn run(args: &Args) -> Result<(), Error> {
         report.characters,
         report.window,
         report.stride
-    );
-    Ok(())
+    ))
 }

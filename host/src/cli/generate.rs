@@ -1,12 +1,11 @@
 //! `terntable generate`.
 
-use super::{DeviceArg, HeadArg, ModelArg, print_json, progress_bar};
+use super::{DeviceArg, HeadArg, ModelArg, print_json, print_text, progress_bar};
 use serde::Serialize;
-use std::io::Write;
 use terntable::{
     Error,
     device::{AnyDevice, DeviceName},
-    generate::{Event, Request, generate},
+    generate::{Event, Request, generate, prompt_tokens},
     sim::Usage,
 };
 
@@ -59,6 +58,8 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = args.model.open()?;
     let tokenizer = checkpoint.tokenizer()?;
     let model = checkpoint.model()?;
+    // Before the simulator is built for a prompt that cannot be served.
+    prompt_tokens(&model, &tokenizer, &args.prompt)?;
     let name = DeviceName::from(args.device);
     let mut device = AnyDevice::open(name, &model)?;
     let end_tokens = checkpoint.config.end_tokens();
@@ -71,28 +72,28 @@ pub fn run(args: &Args) -> Result<(), Error> {
         end_tokens: &end_tokens,
     };
     let bar = progress_bar(0, "prompt");
-    let stream = !args.json;
-    if stream {
-        print!("{}", args.prompt);
-    }
+    let mut printed = if args.json { Ok(()) } else { print_text(&args.prompt) };
     let made = generate(&model, device.as_device(), &tokenizer, &request, |event| match event {
         Event::Prefill(done, all) => {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
-            if done == all {
+            if done == all && args.json {
+                bar.reset();
+                bar.set_message("tokens");
+                bar.set_length(args.max_tokens as u64);
+            } else if done == all {
                 bar.finish_and_clear();
             }
         }
-        Event::Text(text) if stream => {
-            print!("{text}");
-            // A closed pipe ends the program at the next print; nothing to do here.
-            let _ = std::io::stdout().flush();
-        }
+        Event::Text(_) if args.json => bar.inc(1),
+        Event::Text(text) if printed.is_ok() => printed = print_text(text),
         Event::Text(_) => {}
     })?;
+    printed?;
+    bar.finish_and_clear();
     let usage = device.usage()?;
-    if stream {
-        println!();
+    if !args.json {
+        print_text("\n")?;
         if let Some(usage) = &usage {
             eprintln!("{usage}");
         }

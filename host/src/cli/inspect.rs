@@ -1,6 +1,6 @@
 //! `terntable inspect`.
 
-use super::print_json;
+use super::{print_json, print_text};
 use std::path::PathBuf;
 use terntable::{
     Error,
@@ -22,12 +22,13 @@ pub fn run(args: &Args) -> Result<(), Error> {
     if args.json {
         return print_json(&report);
     }
-    print_report(&report);
-    Ok(())
+    print_text(&table(&report))
 }
 
-fn print_report(report: &Report) {
-    let row = |name: &str, value: String| println!("{name:<18} {value}");
+/// The report as text.
+fn table(report: &Report) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: String| text += &format!("{name:<18} {value}\n");
     row("architecture", report.architecture.clone());
     row("hidden, ffn", format!("{}, {}", report.hidden, report.intermediate));
     row(
@@ -55,8 +56,9 @@ fn print_report(report: &Report) {
         format!("{} ({:.1} % zeros)", report.ternary_weights, 100.0 * report.zeros),
     );
     row("bytes", report.bytes.to_string());
-    println!();
-    println!("{:<48} {:<6} {:>14} {:>9} {:>7}", "tensor", "type", "shape", "bytes", "zeros");
+    text += "\n";
+    text +=
+        &format!("{:<48} {:<6} {:>14} {:>9} {:>7}\n", "tensor", "type", "shape", "bytes", "zeros");
     for tensor in &report.tensors {
         let shape: Vec<_> = tensor.shape.iter().map(usize::to_string).collect();
         let last = match (tensor.zeros, tensor.scale) {
@@ -64,8 +66,8 @@ fn print_report(report: &Report) {
             (_, Some(scale)) => format!("= {scale:.4}"),
             _ => String::new(),
         };
-        println!(
-            "{:<48} {:<6} {:>14} {:>9} {last:>7}",
+        text += &format!(
+            "{:<48} {:<6} {:>14} {:>9} {last:>7}\n",
             tensor.name,
             tensor.dtype,
             shape.join(" x "),
@@ -73,6 +75,7 @@ fn print_report(report: &Report) {
         );
     }
     for warning in &report.warnings {
-        println!("warning: {warning}");
+        text += &format!("warning: {warning}\n");
     }
+    text
 }

@@ -1,6 +1,6 @@
 //! `terntable logits`.
 
-use super::{DeviceArg, HeadArg, ModelArg, print_json};
+use super::{DeviceArg, HeadArg, ModelArg, print_json, print_text};
 use serde::Serialize;
 use terntable::{
     Error,
@@ -41,16 +41,16 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let mut runner = Runner::new(&model, device.as_device(), args.head.into());
     let ranked = runner.feed(&args.tokens, args.tokens.len(), |_| {})?;
     if !args.json {
-        println!("{:>8}  {:>6}  best next tokens (logit)", "position", "token");
+        let mut table = format!("{:>8}  {:>6}  best next tokens (logit)\n", "position", "token");
         for (position, (token, candidates)) in args.tokens.iter().zip(&ranked).enumerate() {
             let best: Vec<_> = candidates
                 .iter()
                 .take(4)
                 .map(|c| format!("{} ({:.3})", c.token, c.logit))
                 .collect();
-            println!("{position:>8}  {token:>6}  {}", best.join("  "));
+            table += &format!("{position:>8}  {token:>6}  {}\n", best.join("  "));
         }
-        return Ok(());
+        return print_text(&table);
     }
     let row = |candidates: &Vec<terntable_golden::head::Candidate>| {
         let mut row = vec![None; model.config.vocab];

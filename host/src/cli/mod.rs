@@ -7,7 +7,10 @@ mod logits;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 use terntable::{Error, device::DeviceName, import::Checkpoint};
 use terntable_golden::head::HeadMode;
 
@@ -111,8 +114,17 @@ impl From<HeadArg> for HeadMode {
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
     let text = serde_json::to_string(value)
         .map_err(|e| Error::Input(format!("the report does not fit JSON: {e}")))?;
-    println!("{text}");
-    Ok(())
+    print_text(&format!("{text}\n"))
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) ends the program quietly.
+fn print_text(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) => Err(Error::Input(format!("cannot write to standard output: {e}"))),
+    }
 }
 
 /// A progress bar on standard error, drawn only on a terminal.

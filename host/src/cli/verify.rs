@@ -1,19 +1,21 @@
 //! `terntable verify`.
 
-use super::{DeviceArg, ModelArg, print_json, progress_bar};
+use super::{DeviceArg, ModelArg, print_json, print_text, progress_bar};
 use serde::Serialize;
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 use terntable::{
     Error,
     device::{AnyDevice, DeviceName},
+    generate::prompt_tokens,
     lockstep::{Difference, Lockstep},
     runner::{Runner, SLOTS},
-    sim::{Fault, Sim, Unit, Usage},
+    sim::{Fault, FaultUnit, Sim, Usage, fault_bits},
 };
 use terntable_golden::{
     head::HeadMode,
     model::{Golden, Model},
 };
+use terntable_testbench::seed::seed;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,10 +46,10 @@ const PROMPT: &str = "ROMEO:\nShall I hear more, or shall I speak at this?\n\nJU
 fn fault(text: &str) -> Result<Fault, String> {
     let usage = "expected UNIT:BIT with UNIT table, weight or accumulator, such as table:3";
     let (unit, bit) = text.split_once(':').ok_or(usage)?;
-    let unit = Unit::from_str(unit).map_err(|()| usage)?;
+    let unit = FaultUnit::named(unit).ok_or(usage)?;
     let bit = bit.parse().map_err(|_| usage)?;
-    if bit >= unit.bits() {
-        return Err(format!("{} has the bits 0..{}", unit.as_str(), unit.bits()));
+    if bit >= fault_bits(unit) {
+        return Err(format!("{unit} has the bits 0..{}", fault_bits(unit)));
     }
     Ok(Fault { unit, bit })
 }
@@ -58,6 +60,7 @@ struct Report {
     compared: u64,
     equal: bool,
     injected: Option<String>,
+    seed: u64,
     difference: Option<Difference>,
     /// Cycle of the simulated card at the end, or when the difference was seen.
     cycle: Option<u64>,
@@ -67,8 +70,8 @@ struct Report {
 
 pub fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = args.model.open()?;
-    let tokens = checkpoint.tokenizer()?.encode(&args.prompt)?;
     let model = checkpoint.model()?;
+    let tokens = prompt_tokens(&model, &checkpoint.tokenizer()?, &args.prompt)?;
     let name = DeviceName::from(args.device);
     let mut device = open(args, name, &model)?;
     let (compared, difference) = compare(&model, &mut device, &tokens)?;
@@ -77,6 +80,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         compared,
         equal: difference.is_none(),
         injected: args.inject.map(|f| f.to_string()),
+        seed: seed(),
         usage: device.usage()?,
         cycle: device.cycle(),
         difference,
@@ -89,15 +93,16 @@ pub fn run(args: &Args) -> Result<(), Error> {
             let cycle = report.cycle.map_or(String::new(), |c| format!(", seen by cycle {c}"));
             Err(Error::Differs(format!("{difference}{cycle}\n{}", rerun(args))))
         }
+        None if args.inject.is_some() => Err(Error::Input(format!(
+            "the injected fault changed none of the {compared} compared values; try another bit or \
+             a longer --prompt"
+        ))),
         None if args.json => Ok(()),
-        None => {
-            println!(
-                "{} equals the golden model: {compared} values compared over {} tokens",
-                report.device,
-                tokens.len()
-            );
-            Ok(())
-        }
+        None => print_text(&format!(
+            "{} equals the golden model: {compared} values compared over {} tokens\n",
+            report.device,
+            tokens.len()
+        )),
     }
 }
 
@@ -116,10 +121,23 @@ fn open<'a>(args: &Args, name: DeviceName, model: &'a Model) -> Result<AnyDevice
     Ok(AnyDevice::Sim(Box::new(sim)))
 }
 
-/// How to see it again with a waveform.
+/// The command that does the same again, with a waveform where there is one.
 fn rerun(args: &Args) -> String {
-    let inject = args.inject.map_or(String::new(), |f| format!(" --inject {f}"));
-    format!("rerun with a waveform: terntable verify --trace verify.fst{inject}")
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let mut command = format!("TERNTABLE_SEED={:#x} terntable verify", seed());
+    command += &format!(" --model {}", quoted(&args.model.model.to_string_lossy()));
+    if args.prompt != PROMPT {
+        command += &format!(" --prompt {}", quoted(&args.prompt));
+    }
+    if let Some(fault) = args.inject {
+        command += &format!(" --inject {fault}");
+    }
+    command += match DeviceName::from(args.device) {
+        DeviceName::Sim => " --device sim --trace verify.fst",
+        DeviceName::Cpu => " --device cpu",
+        DeviceName::Golden => " --device golden",
+    };
+    format!("rerun: {command}")
 }
 
 /// Values compared, and the first difference. Errors of either device pass through.

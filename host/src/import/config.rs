@@ -22,9 +22,9 @@ pub enum ScaleConvention {
 pub struct CheckpointConfig {
     #[serde(skip)]
     path: PathBuf,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     architectures: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     model_type: String,
     hidden_size: usize,
     intermediate_size: usize,
@@ -42,11 +42,13 @@ pub struct CheckpointConfig {
     rope_parameters: Option<RopeParameters>,
     rope_scaling: Option<RopeParameters>,
     /// Whether the head shares the embedding's rows.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub tie_word_embeddings: bool,
     eos_token_id: Option<OneOrMany>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     attention_bias: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    mlp_bias: bool,
     quantization_config: Option<Quantization>,
 }
 
@@ -55,6 +57,7 @@ struct RopeParameters {
     rope_theta: Option<f32>,
     #[serde(alias = "type")]
     rope_type: Option<String>,
+    factor: Option<f32>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -62,13 +65,22 @@ struct Quantization {
     quant_method: Option<String>,
     linear_class: Option<String>,
     quantization_mode: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     use_rms_norm: bool,
     modules_to_not_convert: Option<Vec<String>>,
 }
 
 /// What transformers takes when the file does not say.
 const DEFAULT_THETA: f32 = 500_000.0;
+
+/// A field that is null counts as absent.
+fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: serde::Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
 
 fn default_eps() -> f32 {
     1e-5
@@ -115,13 +127,19 @@ impl CheckpointConfig {
                 self.hidden_act
             ));
         }
-        if self.attention_bias {
-            return self.fail("attention_bias is true; linear layers here have no bias");
+        if self.attention_bias || self.mlp_bias {
+            return self
+                .fail("attention_bias or mlp_bias is true; linear layers here have no bias");
         }
         let scaling = [&self.rope_parameters, &self.rope_scaling].into_iter().flatten();
-        for kind in scaling.filter_map(|r| r.rope_type.as_deref()) {
-            if kind != "default" {
-                return self.fail(format!("rope_type {kind:?}; this version knows \"default\""));
+        for rope in scaling {
+            let kind = rope.rope_type.as_deref().unwrap_or("default");
+            if kind != "default" || rope.factor.is_some_and(|f| f != 1.0) {
+                return self.fail(format!(
+                    "rotary scaling (rope_type {kind:?}, factor {:?}); this version knows plain \
+                     rotary embeddings",
+                    rope.factor
+                ));
             }
         }
         self.check_quantization()

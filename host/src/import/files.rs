@@ -40,19 +40,22 @@ impl TensorFiles {
     /// Reads `model.safetensors`, or every shard that `model.safetensors.index.json` names.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let index = folder.join("model.safetensors.index.json");
-        let names = if index.is_file() {
-            shards(&index)?
-        } else {
-            BTreeSet::from(["model.safetensors".to_string()])
-        };
         let mut tensors = Self { files: Vec::new(), entries: BTreeMap::new() };
-        for name in names {
-            tensors.add(folder.join(name))?;
+        if index.is_file() {
+            let places = shards(&index)?;
+            let names: BTreeSet<&String> = places.values().collect();
+            for name in names {
+                let here = |tensor: &str| places.get(tensor) == Some(name);
+                tensors.add(folder.join(name), here)?;
+            }
+        } else {
+            tensors.add(folder.join("model.safetensors"), |_| true)?;
         }
         Ok(tensors)
     }
 
-    fn add(&mut self, path: PathBuf) -> Result<(), Error> {
+    /// Adds the tensors of a file for which `wanted` holds: by the index, they are in this shard.
+    fn add(&mut self, path: PathBuf, wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
         let bytes = read_file(&path, "a checkpoint folder needs its safetensors files")?;
         let file = self.files.len();
         let damaged = |e: safetensors::SafeTensorError| Error::File {
@@ -65,7 +68,7 @@ impl TensorFiles {
         };
         let parsed = SafeTensors::deserialize(&bytes).map_err(damaged)?;
         let base = bytes.as_ptr() as usize;
-        for (name, view) in parsed.iter() {
+        for (name, view) in parsed.iter().filter(|(name, _)| wanted(name)) {
             let start = view.data().as_ptr() as usize - base;
             let entry = Entry {
                 file,
@@ -107,8 +110,8 @@ impl TensorFiles {
     }
 }
 
-/// The file names that an index refers to; names that leave the folder are refused.
-fn shards(index: &Path) -> Result<BTreeSet<String>, Error> {
+/// The file of every tensor by the index; names that leave the folder are refused.
+fn shards(index: &Path) -> Result<BTreeMap<String, String>, Error> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
@@ -117,12 +120,12 @@ fn shards(index: &Path) -> Result<BTreeSet<String>, Error> {
     let bytes = read_file(index, "the index of a sharded checkpoint")?;
     let parsed: Index = serde_json::from_slice(&bytes)
         .map_err(|e| fail(format!("not an index of safetensors shards: {e}")))?;
-    let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
-    if names.is_empty() {
+    let places = parsed.weight_map;
+    if places.is_empty() {
         return Err(fail("names no shard; expected at least one".into()));
     }
-    if let Some(name) = names.iter().find(|name| name.contains(['/', '\\'])) {
+    if let Some(name) = places.values().find(|name| name.contains(['/', '\\'])) {
         return Err(fail(format!("names the shard {name:?}; expected files beside the index")));
     }
-    Ok(names)
+    Ok(places)
 }

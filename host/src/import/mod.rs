@@ -32,7 +32,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a folder; reads the configuration and the headers of the tensor files.
+    /// Opens a folder; reads the configuration and the tensor files and checks their headers.
     pub fn open(path: &Path) -> Result<Self, Error> {
         if !path.is_dir() {
             return Err(Error::File {
@@ -43,6 +43,7 @@ impl Checkpoint {
             });
         }
         let config = CheckpointConfig::read(&path.join("config.json"))?;
+        config.model()?;
         let tensors = TensorFiles::open(path)?;
         Ok(Self { path: path.into(), config, tensors })
     }
@@ -59,9 +60,12 @@ impl Checkpoint {
             Head::new(config.vocab, config.hidden, &rows)?
         };
         let layers = (0..config.layers).map(|l| read_layer(&reader, &config, l));
+        let layers = layers.collect::<Result<_, _>>()?;
+        let norm = reader.real("model.norm.weight", &[config.hidden])?;
+        reader.check_all_read()?;
         Ok(Model {
-            layers: layers.collect::<Result<_, _>>()?,
-            norm: reader.real("model.norm.weight", &[config.hidden])?,
+            layers,
+            norm,
             rope: Rope::new(config.head_dim, config.rope_theta, config.context),
             embedding,
             head,

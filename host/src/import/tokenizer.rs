@@ -16,8 +16,11 @@ impl Tokenizer {
     pub fn read(path: &Path, vocab: usize) -> Result<Self, Error> {
         let bytes = super::read_file(path, "a checkpoint folder needs a tokenizer.json")?;
         let fail = |text: String| Error::File { path: path.into(), text };
-        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
+        let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes))
             .map_err(|e| fail(format!("not a tokenizer.json: {e}")))?;
+        // Both would change the prompt behind the user's back.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|e| fail(format!("not a tokenizer.json: {e}")))?;
         let largest = inner.get_vocab(true).into_values().max();
         let tokens = largest.map_or(0, |id| id as usize + 1);
         if tokens > vocab || tokens < vocab - vocab / 16 {
@@ -31,16 +34,29 @@ impl Tokenizer {
 
     /// Text to tokens.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let encoding = self.inner.encode(text, true).map_err(|e| self.fail(e))?;
+        let encoding = guarded(|| self.inner.encode(text, true)).map_err(|e| self.fail(&e))?;
         Ok(encoding.get_ids().to_vec())
     }
 
     /// Tokens to text; special tokens are left out.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, Error> {
-        self.inner.decode(tokens, true).map_err(|e| self.fail(e))
+        guarded(|| self.inner.decode(tokens, true)).map_err(|e| self.fail(&e))
     }
 
-    fn fail(&self, e: tokenizers::Error) -> Error {
+    fn fail(&self, e: &str) -> Error {
         Error::File { path: self.path.clone(), text: format!("cannot use the tokenizer: {e}") }
+    }
+}
+
+/// The tokenizers library panics on some damaged files; here that is an error like any other.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    std::panic::set_hook(hook);
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("its contents contradict each other; the file is damaged".into()),
     }
 }

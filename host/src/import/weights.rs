@@ -3,6 +3,7 @@
 use super::{ScaleConvention, Stored, TensorFiles};
 use crate::Error;
 use safetensors::Dtype;
+use std::{cell::RefCell, collections::BTreeSet};
 use terntable_golden::ternary::Ternary;
 
 /// Rows of a packed matrix of `rows` rows: four codes of two bits a byte.
@@ -43,15 +44,38 @@ pub fn unpack_codes(bytes: &[u8], rows: usize, cols: usize) -> PackedCodes {
 pub struct Reader<'a> {
     tensors: &'a TensorFiles,
     convention: ScaleConvention,
+    read: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of these files.
     pub fn new(tensors: &'a TensorFiles, convention: ScaleConvention) -> Self {
-        Self { tensors, convention }
+        Self { tensors, convention, read: RefCell::default() }
+    }
+
+    /// Refuses tensors that the model would have used and nothing read: more layers than
+    /// `config.json` says, biases, norms of another architecture.
+    pub fn check_all_read(&self) -> Result<(), Error> {
+        let read = self.read.borrow();
+        let meant = |name: &&str| {
+            name.ends_with(".bias")
+                || (name.starts_with("model.layers.") && !name.ends_with("rotary_emb.inv_freq"))
+        };
+        match self.tensors.names().filter(|name| !read.contains(*name)).find(meant) {
+            None => Ok(()),
+            Some(name) => Err(Error::Tensor {
+                path: self.tensors.path().into(),
+                tensor: name.into(),
+                text:
+                    "is in the file and has no place in the model that config.json describes; the \
+                       results would be wrong without it"
+                        .into(),
+            }),
+        }
     }
 
     fn get(&self, name: &str) -> Result<Stored<'a>, Error> {
+        self.read.borrow_mut().insert(name.into());
         self.tensors.get(name).ok_or_else(|| Error::Tensor {
             path: self.tensors.path().into(),
             tensor: name.into(),

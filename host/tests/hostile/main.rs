@@ -169,12 +169,131 @@ fn a_tokenizer_of_another_model() {
     damaged(|c| c.tokenizer = json!({}), &["tokenizer.json"]);
 }
 
+/// Contradictory contents make the tokenizers library panic; here they are an error.
+#[test]
+fn a_tokenizer_that_contradicts_itself() {
+    damaged(
+        |c| {
+            c.tokenizer["normalizer"] =
+                json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"});
+        },
+        &["tokenizer.json", "damaged"],
+    );
+}
+
+/// Truncation and padding of the tokenizer's file would change prompts and losses silently.
+#[test]
+fn truncation_and_padding_are_not_obeyed() {
+    let prompt_tokens = |change: fn(&mut Checkpoint)| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoint = Checkpoint::new();
+        change(&mut checkpoint);
+        checkpoint.write(folder.path());
+        let path = folder.path().to_string_lossy();
+        let args = ["generate", "--model", &path, "--prompt", "ABC", "--max-tokens", "1", "--json"];
+        common::json_of(&args)["prompt_tokens"].clone()
+    };
+    assert_eq!(prompt_tokens(|_| ()), 3);
+    assert_eq!(
+        prompt_tokens(|c| {
+            c.tokenizer["truncation"] = json!({"direction": "Right", "max_length": 2,
+                                               "strategy": "LongestFirst", "stride": 0});
+        }),
+        3
+    );
+    assert_eq!(
+        prompt_tokens(|c| {
+            c.tokenizer["padding"] = json!({"strategy": {"Fixed": 8}, "direction": "Right",
+                                            "pad_to_multiple_of": null, "pad_id": 0,
+                                            "pad_type_id": 0, "pad_token": "A"});
+        }),
+        3
+    );
+}
+
+#[test]
+fn sizes_that_nothing_can_hold() {
+    for (name, size) in [
+        ("max_position_embeddings", 1_u64 << 40),
+        ("max_position_embeddings", 1 << 62),
+        ("num_hidden_layers", 1 << 40),
+        ("vocab_size", 1 << 60),
+        ("hidden_size", 1 << 40),
+        ("head_dim", 1 << 63),
+        ("head_dim", (1 << 63) + 10),
+    ] {
+        damaged(|c| c.config[name] = json!(size), &["config.json", "at most"]);
+    }
+}
+
+/// A file with more than the model that config.json describes.
+#[test]
+fn tensors_without_a_place() {
+    let extra = |c: &mut Checkpoint, name: &str| {
+        c.tensors.insert(name.into(), (Dtype::F32, vec![20], real(&[5.0; 20])));
+    };
+    for name in ["model.layers.0.self_attn.q_proj.bias", "model.layers.1.input_layernorm.weight"] {
+        damaged(|c| extra(c, name), &[name, "has no place"]);
+    }
+}
+
+/// A tensor that lies in two shards is taken from the one that the index names.
+#[test]
+fn shards_follow_their_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let logits = || {
+        let path = folder.path().to_string_lossy();
+        common::json_of(&["logits", "--model", &path, "--tokens", "1,2", "--json"])["logits"]
+            .clone()
+    };
+    let checkpoint = Checkpoint::new();
+    checkpoint.write(folder.path());
+    let expected = logits();
+    let file = |name: &str| folder.path().join(name);
+    fs::rename(file("model.safetensors"), file("a.safetensors")).unwrap();
+    let mut other = Checkpoint::new();
+    for (dtype, _, bytes) in other.tensors.values_mut() {
+        if *dtype == Dtype::F32 {
+            bytes.fill(0x3f);
+        }
+    }
+    other.write(folder.path());
+    fs::rename(file("model.safetensors"), file("z.safetensors")).unwrap();
+    let places: serde_json::Map<_, _> =
+        checkpoint.tensors.keys().map(|name| (name.clone(), json!("a.safetensors"))).collect();
+    let index = file("model.safetensors.index.json");
+    let mut map = json!({"weight_map": places});
+    map["weight_map"]["unused"] = json!("z.safetensors");
+    fs::write(&index, map.to_string()).unwrap();
+    assert_eq!(logits(), expected);
+    map["weight_map"]["unused"] = json!("../z.safetensors");
+    fs::write(&index, map.to_string()).unwrap();
+    refused("logits", folder.path(), &["../z.safetensors", "beside the index"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_terntable"))
+        .args(["inspect", "models/shakespeare"])
+        .current_dir(common::root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn prompts_that_cannot_be_served() {
     let folder = tempfile::tempdir().unwrap();
     Checkpoint::new().write(folder.path());
     let path = folder.path().to_string_lossy();
     expect_refusal(&["generate", "--model", &path, "--prompt", ""], &["the prompt is empty"]);
+    expect_refusal(&["verify", "--model", &path, "--device", "cpu", "--prompt", ""], &["empty"]);
     let long = "A".repeat(17);
     expect_refusal(&["generate", "--model", &path, "--prompt", &long], &["17 tokens", "holds 16"]);
     expect_refusal(&["logits", "--model", &path, "--tokens", "5,32"], &["token 32", "0..32"]);
@@ -218,7 +337,7 @@ fn inspect_explains_and_warns() {
     let warnings = report["warnings"].to_string();
     for part in [
         "up_proj.weight: all 560 weights are zero",
-        "down_proj.weight_scale: scale Some(-2.0)",
+        "down_proj.weight_scale: the scale is -2",
         "code 3",
     ] {
         assert!(warnings.contains(part), "{part:?} not in {warnings}");

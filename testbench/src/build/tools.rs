@@ -47,7 +47,7 @@ impl Tools {
         .ok_or_else(|| Error::ToolMissing {
             what: "working Verilator",
             looked: verilator.display().to_string(),
-            remedy: "`cargo xtask doctor` says how to install it",
+            remedy: "`cargo xtask test` installs it, `cargo xtask doctor` says what is missing",
         })?;
         let candidates = match env::var("CXX") {
             Ok(compiler) => vec![compiler],
@@ -148,6 +148,6 @@ fn find_verilator() -> Result<PathBuf, Error> {
             "{} (TERNTABLE_TOOLS), VERILATOR_ROOT and PATH",
             libraries.join("python3*/site-packages/verilator").display()
         ),
-        remedy: "run `cargo xtask doctor`",
+        remedy: "`cargo xtask doctor` says what is missing",
     })
 }
