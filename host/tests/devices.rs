@@ -6,7 +6,7 @@ use common::{json_of, terntable};
 use terntable::{
     device::{AnyDevice, DeviceName},
     import::Checkpoint,
-    lockstep::Lockstep,
+    lockstep::{Lockstep, Scope},
     runner::Runner,
     sim::Sim,
 };
@@ -74,7 +74,7 @@ fn cpu_equals_golden_over_a_whole_context() {
     let tokens = &tokens[..model.config.context.min(tokens.len())];
     let mut golden = Golden::new(&model);
     let mut cpu = AnyDevice::open(DeviceName::Cpu, &model).unwrap();
-    let mut lockstep = Lockstep::new(&mut golden, cpu.as_device());
+    let mut lockstep = Lockstep::new(&mut golden, cpu.as_device(), Scope::Everything);
     let mut runner = Runner::new(&model, &mut lockstep, HeadMode::Full);
     runner.feed(tokens, tokens.len(), |_| {}).unwrap();
     assert!(lockstep.compared > 1_000_000, "{}", lockstep.compared);
@@ -95,7 +95,7 @@ fn a_small_card_with_a_slow_memory_equals_golden() {
     };
     let mut golden = Golden::new(&model);
     let mut sim = Sim::with(&model, EngineParams::SIM_SMALL, options).unwrap();
-    let mut lockstep = Lockstep::new(&mut golden, &mut sim);
+    let mut lockstep = Lockstep::new(&mut golden, &mut sim, Scope::LinearLayers);
     let mut runner = Runner::new(&model, &mut lockstep, HeadMode::TwoStage);
     runner.feed(&[1, 2, 3, 4, 5, 6, 7], 2, |_| {}).unwrap();
     assert!(lockstep.compared > 10_000);

@@ -7,7 +7,7 @@ use terntable::{
     Error,
     device::{AnyDevice, DeviceName},
     generate::prompt_tokens,
-    lockstep::{Difference, Lockstep},
+    lockstep::{Difference, Lockstep, Scope},
     runner::{Runner, SLOTS},
     sim::{Fault, FaultUnit, Sim, Usage, fault_bits},
 };
@@ -15,7 +15,7 @@ use terntable_golden::{
     head::HeadMode,
     model::{Golden, Model},
 };
-use terntable_testbench::seed::seed;
+use terntable_testbench::seed;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -69,6 +69,7 @@ struct Report {
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
+    seed::check().map_err(|e| Error::Input(e.to_string()))?;
     let checkpoint = args.model.open()?;
     let model = checkpoint.model()?;
     let tokens = prompt_tokens(&model, &checkpoint.tokenizer()?, &args.prompt)?;
@@ -80,7 +81,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         compared,
         equal: difference.is_none(),
         injected: args.inject.map(|f| f.to_string()),
-        seed: seed(),
+        seed: seed::seed(),
         usage: device.usage()?,
         cycle: device.cycle(),
         difference,
@@ -124,7 +125,7 @@ fn open<'a>(args: &Args, name: DeviceName, model: &'a Model) -> Result<AnyDevice
 /// The command that does the same again, with a waveform where there is one.
 fn rerun(args: &Args) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let mut command = format!("TERNTABLE_SEED={:#x} terntable verify", seed());
+    let mut command = format!("TERNTABLE_SEED={:#x} terntable verify", seed::seed());
     command += &format!(" --model {}", quoted(&args.model.model.to_string_lossy()));
     if args.prompt != PROMPT {
         command += &format!(" --prompt {}", quoted(&args.prompt));
@@ -146,8 +147,12 @@ fn compare(
     device: &mut AnyDevice<'_>,
     tokens: &[u32],
 ) -> Result<(u64, Option<Difference>), Error> {
+    let scope = match device {
+        AnyDevice::Sim(_) => Scope::LinearLayers,
+        _ => Scope::Everything,
+    };
     let mut golden = Golden::new(model);
-    let mut lockstep = Lockstep::new(&mut golden, device.as_device());
+    let mut lockstep = Lockstep::new(&mut golden, device.as_device(), scope);
     let bar = progress_bar(tokens.len() as u64, "tokens");
     // Two thirds in chunks of a whole pass, the rest token by token, as decode does.
     let prefill = tokens.len() * 2 / 3;
