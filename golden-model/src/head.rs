@@ -87,9 +87,12 @@ impl Head {
         &self.rows[token as usize * self.hidden..][..self.hidden]
     }
 
-    /// Exact integer product of a token's row with `x`.
-    pub fn dot(&self, token: u32, x: &[i8]) -> i32 {
-        self.row(token).iter().zip(x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
+    /// Exact integer products of the tokens' rows with `x`.
+    pub fn dots(&self, tokens: &[u32], x: &[i8]) -> Vec<i32> {
+        let dot = |&token: &u32| {
+            self.row(token).iter().zip(x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
+        };
+        tokens.iter().map(dot).collect()
     }
 
     /// The best [`CANDIDATES`] rows by `screen sum * row weight`, ties to the lower id; `sums` are

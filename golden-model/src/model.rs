@@ -442,7 +442,6 @@ impl Device for Golden<'_> {
     }
 
     fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error> {
-        let dot = |&token: &u32| self.model.head.dot(token, x);
-        Ok(tokens.iter().map(dot).collect())
+        Ok(self.model.head.dots(tokens, x))
     }
 }

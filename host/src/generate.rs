@@ -10,8 +10,8 @@ use terntable_golden::{
 /// What to generate.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// The text to continue.
-    pub prompt: &'a str,
+    /// What to continue.
+    pub prompt: &'a Prompt,
     /// Most tokens to make.
     pub max_tokens: usize,
     /// 0 is greedy.
@@ -51,8 +51,8 @@ pub fn generate(
     request: &Request<'_>,
     mut event: impl FnMut(Event<'_>),
 ) -> Result<Generated, Error> {
-    let prompt = prompt_tokens(model, tokenizer, request.prompt)?;
-    let mut stream = Stream::new(tokenizer, &prompt)?;
+    let prompt = request.prompt.tokens();
+    let mut stream = Stream::new(tokenizer, prompt)?;
     let mut runner = Runner::new(model, device, request.head);
     let mut sampler = Sampler::new(request.temperature, request.seed);
     let mut made =
@@ -60,7 +60,7 @@ pub fn generate(
     if request.max_tokens == 0 {
         return Ok(made);
     }
-    let mut ranked = runner.feed(&prompt, 1, |n| event(Event::Prefill(n, prompt.len())))?;
+    let mut ranked = runner.feed(prompt, 1, |n| event(Event::Prefill(n, prompt.len())))?;
     loop {
         let token = sampler.pick(&ranked[0]);
         if request.end_tokens.contains(&token) {
@@ -117,24 +117,31 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// The tokens of a prompt; at least one, and no more than the context holds.
-pub fn prompt_tokens(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    prompt: &str,
-) -> Result<Vec<u32>, Error> {
-    let tokens = if prompt.is_empty() { Vec::new() } else { tokenizer.encode(prompt)? };
-    let context = model.config.context;
-    if tokens.is_empty() {
-        return Err(Error::Input(
-            "the prompt is empty; expected at least one token to continue".into(),
-        ));
+/// The tokens of a prompt: at least one, and no more than the model's context holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt(Vec<u32>);
+
+impl Prompt {
+    /// Encodes a text; refuses one that is empty or too long.
+    pub fn encode(model: &Model, tokenizer: &Tokenizer, text: &str) -> Result<Self, Error> {
+        let tokens = if text.is_empty() { Vec::new() } else { tokenizer.encode(text)? };
+        let context = model.config.context;
+        if tokens.is_empty() {
+            return Err(Error::Input(
+                "the prompt is empty; expected at least one token to continue".into(),
+            ));
+        }
+        if tokens.len() > context {
+            return Err(Error::Input(format!(
+                "the prompt has {} tokens; the model's context holds {context}: shorten the prompt",
+                tokens.len()
+            )));
+        }
+        Ok(Self(tokens))
     }
-    if tokens.len() > context {
-        return Err(Error::Input(format!(
-            "the prompt has {} tokens; the model's context holds {context}: shorten the prompt",
-            tokens.len()
-        )));
+
+    /// The tokens.
+    pub fn tokens(&self) -> &[u32] {
+        &self.0
     }
-    Ok(tokens)
 }

@@ -172,8 +172,7 @@ impl<'a> Sim<'a> {
 /// Packs a matrix and places it in the engine's memory, a panel after the other.
 fn load(engine: &mut EngineSim, model: &Model, linear: Linear) -> Vec<Panel> {
     let params = *engine.params();
-    let geometry =
-        Geometry { rows: params.rows, groups: params.groups, beat_bytes: params.beat_bytes };
+    let geometry = params.geometry();
     let matrix = model.matrix(linear);
     let starts = (0..matrix.rows).step_by(params.panel_rows());
     let place = |first: usize| {
@@ -214,7 +213,6 @@ impl Device for Sim<'_> {
     }
 
     fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, ModelError> {
-        let dot = |&token: &u32| self.model.head.dot(token, x);
-        Ok(tokens.iter().map(dot).collect())
+        Ok(self.model.head.dots(tokens, x))
     }
 }

@@ -98,9 +98,7 @@ fn measure(
     let matrix = Ternary::new(rows, cols, weights, 1.0)?;
     let xs: Vec<Vec<i8>> =
         (0..params.slots).map(|_| (0..cols).map(|_| random.int8()).collect()).collect();
-    let geometry =
-        pack::Geometry { rows: params.rows, groups: params.groups, beat_bytes: params.beat_bytes };
-    let address = engine.load(pack::pack_panel(&geometry, &matrix, 0, rows));
+    let address = engine.load(pack::pack_panel(&params.geometry(), &matrix, 0, rows));
     let slices: Vec<&[i8]> = xs.iter().map(Vec::as_slice).collect();
     let activations = params.activations(&slices);
     let job = Job {

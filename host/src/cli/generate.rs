@@ -5,7 +5,7 @@ use serde::Serialize;
 use terntable::{
     Error,
     device::{AnyDevice, DeviceName},
-    generate::{Event, Request, generate, prompt_tokens},
+    generate::{Event, Prompt, Request, generate},
     sim::Usage,
 };
 
@@ -59,12 +59,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let tokenizer = checkpoint.tokenizer()?;
     let model = checkpoint.model()?;
     // Before the simulator is built for a prompt that cannot be served.
-    prompt_tokens(&model, &tokenizer, &args.prompt)?;
+    let prompt = Prompt::encode(&model, &tokenizer, &args.prompt)?;
     let name = DeviceName::from(args.device);
     let mut device = AnyDevice::open(name, &model)?;
     let end_tokens = checkpoint.config.end_tokens();
     let request = Request {
-        prompt: &args.prompt,
+        prompt: &prompt,
         max_tokens: args.max_tokens,
         temperature: args.temperature,
         seed: args.seed,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use terntable::{
     Error,
     device::{AnyDevice, DeviceName},
-    generate::prompt_tokens,
+    generate::Prompt,
     lockstep::{Difference, Lockstep, Scope},
     runner::{Runner, SLOTS},
     sim::{Fault, FaultUnit, Sim, Usage, fault_bits},
@@ -72,10 +72,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
     seed::check().map_err(|e| Error::Input(e.to_string()))?;
     let checkpoint = args.model.open()?;
     let model = checkpoint.model()?;
-    let tokens = prompt_tokens(&model, &checkpoint.tokenizer()?, &args.prompt)?;
+    let prompt = Prompt::encode(&model, &checkpoint.tokenizer()?, &args.prompt)?;
+    let tokens = prompt.tokens();
     let name = DeviceName::from(args.device);
     let mut device = open(args, name, &model)?;
-    let (compared, difference) = compare(&model, &mut device, &tokens)?;
+    let (compared, difference) = compare(&model, &mut device, tokens)?;
     let report = Report {
         device: name.as_str(),
         compared,

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use terntable_driver::Identity;
+use terntable_golden::pack::Geometry;
 
 /// Parameters of `tt_engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,15 +29,23 @@ pub struct EngineParams {
 
 impl EngineParams {
     /// The edge card.
-    pub const KV260: EngineParams =
-        EngineParams { slots: 16, rows: 7, groups: 15, beat_bytes: 64, panel_tiles: 2048 };
+    pub const KV260: EngineParams = EngineParams::of(Geometry::KV260, 16, 2048);
     /// The small card of quick simulations.
-    pub const SIM_SMALL: EngineParams =
-        EngineParams { slots: 4, rows: 5, groups: 5, beat_bytes: 16, panel_tiles: 512 };
+    pub const SIM_SMALL: EngineParams = EngineParams::of(Geometry::SIM_SMALL, 4, 512);
+
+    const fn of(geometry: Geometry, slots: usize, panel_tiles: usize) -> Self {
+        let Geometry { rows, groups, beat_bytes } = geometry;
+        EngineParams { slots, rows, groups, beat_bytes, panel_tiles }
+    }
+
+    /// The shape of its beats, by which panels are packed.
+    pub fn geometry(&self) -> Geometry {
+        Geometry { rows: self.rows, groups: self.groups, beat_bytes: self.beat_bytes }
+    }
 
     /// Columns of a block, which are the bytes of a word of activations.
     pub fn block_cols(&self) -> usize {
-        3 * self.groups
+        self.geometry().block_cols()
     }
 
     /// Slots of a result word.
@@ -46,12 +55,12 @@ impl EngineParams {
 
     /// Tiles of so many rows.
     pub fn tiles(&self, rows: usize) -> usize {
-        rows.div_ceil(self.rows)
+        self.geometry().tiles(rows)
     }
 
     /// Blocks of so many columns.
     pub fn blocks(&self, cols: usize) -> usize {
-        cols.div_ceil(self.block_cols())
+        self.geometry().blocks(cols)
     }
 
     /// Rows of the largest panel.

@@ -43,10 +43,6 @@ pub struct Prepared {
     pub case: Case,
 }
 
-pub fn geometry(params: &EngineParams) -> pack::Geometry {
-    pack::Geometry { rows: params.rows, groups: params.groups, beat_bytes: params.beat_bytes }
-}
-
 /// Packs a case's weights into the engine's memory.
 pub fn prepare(engine: &mut EngineSim, case: Case, random: &mut Random) -> Prepared {
     let Case { rows, cols, slots, weights, activations } = case;
@@ -74,7 +70,7 @@ pub fn prepare(engine: &mut EngineSim, case: Case, random: &mut Random) -> Prepa
         })
         .collect();
     let matrix = Ternary::new(rows, cols, weights, 1.0).unwrap();
-    let bytes = pack::pack_panel(&geometry(engine.params()), &matrix, 0, rows);
+    let bytes = pack::pack_panel(&engine.params().geometry(), &matrix, 0, rows);
     let expected: Vec<Vec<i32>> = xs.iter().map(|x| tlmm::naive(&matrix, x)).collect();
     if rows * cols < 20_000 {
         // The card's way of computing it, in software: what the RTL implements.
