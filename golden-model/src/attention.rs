@@ -16,7 +16,7 @@
 //! K and V are always used as quantised in the cache, the own position included.
 
 use crate::{
-    quantise::{Quantised, quantise},
+    quantise::{Quantised, quantise, quantise_int4},
     round::Round,
 };
 use std::sync::LazyLock;
@@ -33,9 +33,38 @@ pub static EXP2: LazyLock<[u32; 256]> = LazyLock::new(|| {
     std::array::from_fn(|f| libm::round(libm::exp2(23.0 - f as f64 / 256.0)) as u32)
 });
 
+/// How the cache holds the elements of K and V.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum KvFormat {
+    /// int8, by [`quantise`].
+    #[default]
+    Int8,
+    /// int4, by [`quantise_int4`].
+    Int4,
+}
+
+impl KvFormat {
+    /// Bits of an element.
+    pub fn bits(self) -> usize {
+        match self {
+            KvFormat::Int8 => 8,
+            KvFormat::Int4 => 4,
+        }
+    }
+
+    /// Quantises a row of a head.
+    pub fn quantise(self, x: &[f32]) -> Quantised {
+        match self {
+            KvFormat::Int8 => quantise(x),
+            KvFormat::Int4 => quantise_int4(x),
+        }
+    }
+}
+
 /// Keys and values of one layer and sequence: a row a position and key-value head.
 #[derive(Debug, Clone)]
 pub struct KvCache {
+    format: KvFormat,
     kv_heads: usize,
     head_dim: usize,
     keys: Rows,
@@ -66,8 +95,8 @@ pub struct Row<'a> {
 
 impl KvCache {
     /// An empty cache.
-    pub fn new(kv_heads: usize, head_dim: usize) -> Self {
-        Self { kv_heads, head_dim, keys: Rows::default(), values: Rows::default() }
+    pub fn new(kv_heads: usize, head_dim: usize, format: KvFormat) -> Self {
+        Self { format, kv_heads, head_dim, keys: Rows::default(), values: Rows::default() }
     }
 
     /// Positions held.
@@ -84,10 +113,10 @@ impl KvCache {
     /// RoPE. Every head's row is quantised by itself.
     pub fn append(&mut self, key: &[f32], value: &[f32]) {
         for head in key.chunks_exact(self.head_dim) {
-            self.keys.push(quantise(head));
+            self.keys.push(self.format.quantise(head));
         }
         for head in value.chunks_exact(self.head_dim) {
-            self.values.push(quantise(head));
+            self.values.push(self.format.quantise(head));
         }
     }
 
@@ -126,11 +155,15 @@ impl KvCache {
     }
 }
 
-/// The query's part of a score's factor: `step_q * (256 log2(e) / sqrt(head_dim))`, the constant
-/// rounded to binary32 once.
-pub fn query_factor(step: f32, head_dim: usize) -> f32 {
+/// `256 log2(e) / sqrt(head_dim)`, rounded to binary32 once.
+pub fn score_constant(head_dim: usize) -> f32 {
     let scale = f64::from(1 << SCORE_FRACTION) * std::f64::consts::LOG2_E;
-    step * (scale / libm::sqrt(head_dim as f64)) as f32
+    (scale / libm::sqrt(head_dim as f64)) as f32
+}
+
+/// The query's part of a score's factor: `step_q * (256 log2(e) / sqrt(head_dim))`.
+pub fn query_factor(step: f32, head_dim: usize) -> f32 {
+    step * score_constant(head_dim)
 }
 
 /// A score: `round_half_even(dot * (factor * step_k))`, saturated to +-[`SCORE_LIMIT`].
@@ -161,15 +194,23 @@ pub fn attend(
 ) -> Vec<f32> {
     let q = quantise(query);
     let factor = query_factor(q.step, query.len());
+    let rows = order.map(|position| (cache.key(position, head), cache.value(position, head)));
+    attend_rows(&q.values, factor, rows)
+}
 
+/// Attends a quantised query head to rows of K and V, each position once, in any order.
+pub fn attend_rows<'a>(
+    query: &[i8],
+    factor: f32,
+    rows: impl Iterator<Item = (Row<'a>, Row<'a>)> + Clone,
+) -> Vec<f32> {
     // K pass: scores into a buffer, maxima on the side.
     let mut scores = Vec::new();
     let (mut max_score, mut max_step) = (-SCORE_LIMIT, 0.0_f32);
-    for position in order.clone() {
-        let key = cache.key(position, head);
-        let t = score(dot(&q.values, key.values), factor, key.step);
+    for (key, value) in rows.clone() {
+        let t = score(dot(query, key.values), factor, key.step);
         max_score = max_score.max(t);
-        max_step = max_step.max(cache.value(position, head).step);
+        max_step = max_step.max(value.step);
         scores.push(t);
     }
 
@@ -177,8 +218,7 @@ pub fn attend(
     let per_step = 32768.0 / max_step;
     let mut total = 0_u64;
     let mut sums = vec![0_i64; query.len()];
-    for (position, t) in order.zip(scores) {
-        let value = cache.value(position, head);
+    for ((_, value), t) in rows.zip(scores) {
         let e = exp2_negative((max_score - t) as u32);
         let ratio = Round::HalfEven.to_int(value.step * per_step, 32) as u32;
         let w = weight(e, ratio);
@@ -209,7 +249,7 @@ mod tests {
     }
 
     fn random_cache(seed: u64, positions: usize, kv_heads: usize, head_dim: usize) -> KvCache {
-        let mut cache = KvCache::new(kv_heads, head_dim);
+        let mut cache = KvCache::new(kv_heads, head_dim, KvFormat::Int8);
         for p in 0..positions {
             let spread = 2.0_f32.powi((mix(seed ^ p as u64) % 9) as i32 - 4);
             let row = |salt: u64| -> Vec<f32> {
@@ -286,7 +326,7 @@ mod tests {
 
     #[test]
     fn one_position_gives_its_value_and_none_gives_zeros() {
-        let mut cache = KvCache::new(1, 4);
+        let mut cache = KvCache::new(1, 4, KvFormat::Int8);
         cache.append(&[1.0, 2.0, 3.0, 4.0], &[127.0, -64.0, 0.0, 1.0]);
         assert_eq!(attend(&[1.0; 4], &cache, 0, 0..1), [127.0, -64.0, 0.0, 1.0]);
         assert_eq!(attend(&[1.0; 4], &cache, 0, 0..0), [0.0; 4]);
@@ -316,5 +356,13 @@ mod tests {
         assert_eq!(cache.len(), 12);
         let query = [0.5; 8];
         assert_eq!(attend(&query, &cache, 1, 0..12), attend(&query, &short, 1, 0..12));
+    }
+
+    #[test]
+    fn int4_caches_hold_int4_values() {
+        let mut cache = KvCache::new(1, 4, KvFormat::Int4);
+        cache.append(&[1.0; 4], &[7.0, -7.0, 3.5, 0.4]);
+        assert_eq!(cache.value(0, 0).values, [7, -7, 4, 0], "3.5 ties to even");
+        assert_eq!(attend(&[1.0; 4], &cache, 0, 0..1), [7.0, -7.0, 4.0, 0.0]);
     }
 }

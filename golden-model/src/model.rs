@@ -5,8 +5,8 @@
 
 use crate::{
     Error,
-    attention::{KvCache, attend},
-    gate::{add_residual, relu2_gate},
+    attention::{KvCache, KvFormat, attend},
+    gate::{Gate, add_residual},
     head::{Candidate, Head, HeadMode},
     norm::rms_norm,
     quantise::{Quantised, dequantise, quantise},
@@ -45,6 +45,10 @@ pub struct Config {
     pub rope_theta: f32,
     /// Added to the mean square in norms.
     pub norm_eps: f32,
+    /// Gate of the feed-forward block.
+    pub gate: Gate,
+    /// How K and V are held.
+    pub kv: KvFormat,
 }
 
 /// The linear layers of a transformer layer, in stream order.
@@ -249,7 +253,8 @@ impl Model {
 
     /// An empty sequence.
     pub fn sequence(&self) -> Sequence {
-        vec![KvCache::new(self.config.kv_heads, self.config.head_dim); self.config.layers]
+        let Config { kv_heads, head_dim, kv, layers, .. } = self.config;
+        vec![KvCache::new(kv_heads, head_dim, kv); layers]
     }
 
     /// One pass: takes the slots through every layer, appends their keys and values to their
@@ -358,7 +363,9 @@ impl Model {
         let gated: Vec<_> = gate
             .iter()
             .zip(&up)
-            .map(|(gate, up)| quantise(&self.rms(&relu2_gate(gate, up), &layer.ffn_sub_norm)))
+            .map(|(gate, up)| {
+                quantise(&self.rms(&self.config.gate.apply(gate, up), &layer.ffn_sub_norm))
+            })
             .collect();
         let [down] = self.project(device, index, [Projection::Down], &gated)?;
         x.iter_mut().zip(&down).for_each(|(x, down)| add_residual(x, down));

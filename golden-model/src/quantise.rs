@@ -8,6 +8,9 @@ pub const FLOOR: f32 = 1e-5;
 /// 1 / 127 in binary32.
 pub const INV_127: f32 = 1.0 / 127.0;
 
+/// 1 / 7 in binary32.
+pub const INV_7: f32 = 1.0 / 7.0;
+
 /// A row of int8 values; the real value is `values[i] * step`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantised {
@@ -23,10 +26,20 @@ pub struct Quantised {
 /// NaN elements are ignored by the maximum and become 0; an infinite element makes `s` 0, so that
 /// every value is 0 and the step infinite.
 pub fn quantise(x: &[f32]) -> Quantised {
+    quantise_to(x, 127.0, INV_127, 8)
+}
+
+/// Quantises a row of K or V to int4: as [`quantise`] with 7 in the place of 127, values clamped to
+/// -8..7.
+pub fn quantise_int4(x: &[f32]) -> Quantised {
+    quantise_to(x, 7.0, INV_7, 4)
+}
+
+fn quantise_to(x: &[f32], largest: f32, inverse: f32, bits: u32) -> Quantised {
     let absmax = x.iter().fold(FLOOR, |max, v| max.max(v.abs()));
-    let s = 127.0 / absmax;
-    let values = x.iter().map(|v| Round::HalfEven.to_int(v * s, 8) as i8).collect();
-    Quantised { values, step: absmax * INV_127 }
+    let s = largest / absmax;
+    let values = x.iter().map(|v| Round::HalfEven.to_int(v * s, bits) as i8).collect();
+    Quantised { values, step: absmax * inverse }
 }
 
 /// The real value of integer products: `sums[i] * (step * scale)`.
@@ -47,6 +60,14 @@ mod tests {
         assert_eq!(q.values, [-127, 64, 0, 127], "63.5 ties to even");
         assert_eq!(q.step, 2.0 * INV_127);
         assert_eq!(quantise(&[0.0; 3]).values, [0; 3]);
+    }
+
+    #[test]
+    fn int4_maps_absmax_to_7() {
+        let q = quantise_int4(&[-2.0, 1.0, 0.1, 2.0]);
+        assert_eq!(q.values, [-7, 4, 0, 7], "3.5 ties to even");
+        assert_eq!(q.step, 2.0 * INV_7);
+        assert_eq!(quantise_int4(&[f32::INFINITY, 1.0]).values, [0; 2]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The whole model gives the same bits however its tokens are grouped into passes.
 
 use terntable_golden::{
+    attention::KvFormat,
+    gate::Gate,
     head::{Head, HeadMode},
     model::{Config, Golden, Layer, Model, Projection, Sequence, Slot},
     rope::Rope,
@@ -25,6 +27,8 @@ fn random_model(seed: u64) -> Model {
         context: 64,
         rope_theta: 10_000.0,
         norm_eps: 1e-5,
+        gate: Gate::Relu2,
+        kv: KvFormat::Int8,
     };
     config.check().unwrap();
     let layer = |l: u64| Layer {

@@ -109,7 +109,8 @@ impl Device for Cpu<'_> {
 mod tests {
     use super::*;
     use terntable_golden::{
-        attention::{EXP2, attend},
+        attention::{EXP2, KvFormat, attend},
+        gate::Gate,
         head::Head,
         model::Config,
         rope::Rope,
@@ -128,6 +129,8 @@ mod tests {
             context: 1,
             rope_theta: 1e4,
             norm_eps: 1e-5,
+            gate: Gate::Relu2,
+            kv: KvFormat::Int8,
         };
         Model {
             embedding: vec![1.0; 2],
@@ -150,6 +153,7 @@ mod tests {
         let mut cpu = Cpu::new(&model);
         for seed in 0..200_u64 {
             let head_dim = [16, 64, 128][seed as usize % 3];
+            let format = [KvFormat::Int8, KvFormat::Int4][seed as usize % 2];
             let scale = 2.0_f32.powi((seed % 24) as i32 - 8);
             let real = |salt: u64| -> Vec<f32> {
                 (0..head_dim)
@@ -158,7 +162,7 @@ mod tests {
                     })
                     .collect()
             };
-            let mut cache = KvCache::new(1, head_dim);
+            let mut cache = KvCache::new(1, head_dim, format);
             for p in 0..1 + seed % 150 {
                 cache.append(&real(2 * p + 1), &real(2 * p + 2));
             }

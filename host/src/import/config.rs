@@ -3,7 +3,7 @@
 use crate::Error;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use terntable_golden::model::Config;
+use terntable_golden::{attention::KvFormat, gate::Gate, model::Config};
 
 /// The architectures that import knows.
 const ARCHITECTURES: [&str; 1] = ["BitNetForCausalLM"];
@@ -121,12 +121,7 @@ impl CheckpointConfig {
                 ARCHITECTURES.join(", ")
             ));
         }
-        if self.hidden_act != "relu2" {
-            return self.fail(format!(
-                "hidden_act {:?}; this version computes the relu2 gate only",
-                self.hidden_act
-            ));
-        }
+        self.gate()?;
         if self.attention_bias || self.mlp_bias {
             return self
                 .fail("attention_bias or mlp_bias is true; linear layers here have no bias");
@@ -143,6 +138,16 @@ impl CheckpointConfig {
             }
         }
         self.check_quantization()
+    }
+
+    fn gate(&self) -> Result<Gate, Error> {
+        match self.hidden_act.as_str() {
+            "relu2" => Ok(Gate::Relu2),
+            "silu" => Ok(Gate::Silu),
+            other => self.fail(format!(
+                "hidden_act {other:?}; this version computes the gates \"relu2\" and \"silu\""
+            )),
+        }
     }
 
     /// Refuses what would change the results without a trace in the tensors' names.
@@ -194,6 +199,8 @@ impl CheckpointConfig {
             context: self.max_position_embeddings,
             rope_theta: in_parameters.or(self.rope_theta).unwrap_or(DEFAULT_THETA),
             norm_eps: self.rms_norm_eps,
+            gate: self.gate()?,
+            kv: KvFormat::Int8,
         };
         config.check().or_else(|e| self.fail(e.to_string()))?;
         Ok(config)

@@ -137,7 +137,7 @@ fn wrong_configurations() {
         |c| c.config["architectures"] = json!(["MambaForCausalLM"]),
         &["MambaForCausalLM", "BitNet"],
     );
-    damaged(|c| c.config["hidden_act"] = json!("silu"), &["silu", "relu2"]);
+    damaged(|c| c.config["hidden_act"] = json!("gelu"), &["gelu", "relu2"]);
     damaged(|c| c.config["num_attention_heads"] = json!(3), &["3 heads"]);
     damaged(|c| c.config["num_attention_heads"] = json!(0), &["0 heads"]);
     damaged(|c| c.config["num_key_value_heads"] = json!(0), &["kv_heads is 0"]);
