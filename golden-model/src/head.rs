@@ -82,6 +82,16 @@ impl Head {
         &self.screen
     }
 
+    /// The 16-bit row weights of the screen.
+    pub fn screen_weights(&self) -> &[u16] {
+        &self.weights
+    }
+
+    /// The real value of one in a token's row.
+    pub fn step(&self, token: u32) -> f32 {
+        self.steps[token as usize]
+    }
+
     /// The int8 row of a token.
     pub fn row(&self, token: u32) -> &[i8] {
         &self.rows[token as usize * self.hidden..][..self.hidden]

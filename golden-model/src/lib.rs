@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attention;
+pub mod card;
 pub mod error;
 pub mod gate;
 pub mod head;

@@ -7,9 +7,14 @@ use crate::reduce;
 /// The sum is [`reduce::sum`]; `1 / n` is a constant of the row length. One square root and one
 /// divide a row.
 pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
-    let mean = reduce::sum(x.iter().map(|v| v * v)) * (1.0 / x.len() as f32);
-    let r = 1.0 / (mean + eps).sqrt();
+    let squares = reduce::sum(x.iter().map(|v| v * v));
+    let r = inverse_rms(squares, 1.0 / x.len() as f32, eps);
     x.iter().zip(weight).map(|(v, w)| (v * r) * w).collect()
+}
+
+/// `r` from the sum of squares and 1 / n.
+pub fn inverse_rms(squares: f32, inverse_n: f32, eps: f32) -> f32 {
+    1.0 / (squares * inverse_n + eps).sqrt()
 }
 
 #[cfg(test)]

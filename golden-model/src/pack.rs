@@ -116,15 +116,29 @@ pub fn decode_unit(bytes: &[u8]) -> Option<[i8; UNIT]> {
 
 /// Rows `first .. first + count` of a matrix as a panel in stream order: blocks outer, tiles inner.
 pub fn pack_panel(geometry: &Geometry, matrix: &Ternary, first: usize, count: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(geometry.panel_bytes(count, matrix.cols));
-    for block in 0..geometry.blocks(matrix.cols) {
+    pack_planes(geometry, &[matrix], first, count)
+}
+
+/// The same rows of several matrices of one shape as one panel whose tiles take turns: tile t of plane
+/// p is tile `planes * t + p` of the panel.
+pub fn pack_planes(
+    geometry: &Geometry,
+    planes: &[&Ternary],
+    first: usize,
+    count: usize,
+) -> Vec<u8> {
+    let cols = planes.first().map_or(0, |matrix| matrix.cols);
+    let mut bytes = Vec::with_capacity(planes.len() * geometry.panel_bytes(count, cols));
+    for block in 0..geometry.blocks(cols) {
         for tile in 0..geometry.tiles(count) {
-            let beat = bytes.len();
-            bytes.resize(beat + geometry.beat_bytes, 0);
-            for i in 0..geometry.rows.min(count - tile * geometry.rows) {
-                let row = matrix.row(first + tile * geometry.rows + i);
-                let at = beat + i * geometry.row_bytes();
-                pack_row_block(geometry, row, block, &mut bytes[at..]);
+            for matrix in planes {
+                let beat = bytes.len();
+                bytes.resize(beat + geometry.beat_bytes, 0);
+                for i in 0..geometry.rows.min(count - tile * geometry.rows) {
+                    let row = matrix.row(first + tile * geometry.rows + i);
+                    let at = beat + i * geometry.row_bytes();
+                    pack_row_block(geometry, row, block, &mut bytes[at..]);
+                }
             }
         }
     }

@@ -3,23 +3,44 @@
 /// Number of interleaved partial sums.
 pub const PARTIALS: usize = 64;
 
+/// A sum in the making: element i goes into partial sum i mod 64.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partials([f32; PARTIALS]);
+
+impl Default for Partials {
+    fn default() -> Self {
+        Self([0.0; PARTIALS])
+    }
+}
+
+impl Partials {
+    /// Adds element `index`.
+    pub fn add(&mut self, index: usize, value: f32) {
+        self.0[index % PARTIALS] += value;
+    }
+
+    /// Partial sum i takes partial sum i + 32, then i + 16, and so on to 1.
+    pub fn finish(&self) -> f32 {
+        let mut partial = self.0;
+        let mut half = PARTIALS / 2;
+        while half > 0 {
+            for i in 0..half {
+                partial[i] += partial[i + half];
+            }
+            half /= 2;
+        }
+        partial[0]
+    }
+}
+
 /// Sums values: element i goes into partial sum i mod 64, each partial sum starts at +0 and adds its
-/// elements in order; then partial sum i takes partial sum i + 32, then i + 16, and so on to 1.
+/// elements in order; then the partial sums are added in the order of [`Partials::finish`].
 ///
 /// Every lane count that divides 64 can follow this order without waiting for its own adder.
 pub fn sum(values: impl IntoIterator<Item = f32>) -> f32 {
-    let mut partial = [0.0_f32; PARTIALS];
-    for (i, value) in values.into_iter().enumerate() {
-        partial[i % PARTIALS] += value;
-    }
-    let mut half = PARTIALS / 2;
-    while half > 0 {
-        for i in 0..half {
-            partial[i] += partial[i + half];
-        }
-        half /= 2;
-    }
-    partial[0]
+    let mut partials = Partials::default();
+    values.into_iter().enumerate().for_each(|(i, value)| partials.add(i, value));
+    partials.finish()
 }
 
 #[cfg(test)]

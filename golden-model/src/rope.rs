@@ -29,14 +29,23 @@ impl Rope {
         Self { half, table }
     }
 
-    /// Rotates one head in place: element i pairs with element i + head_dim / 2;
-    /// `(a, b)` becomes `(a cos - b sin, b cos + a sin)`, each product and sum rounded.
+    /// Cosine and sine of every frequency at a position.
+    pub fn row(&self, position: usize) -> &[(f32, f32)] {
+        &self.table[position * self.half..][..self.half]
+    }
+
+    /// Rotates one head in place, by [`rotate`].
     pub fn rotate(&self, head: &mut [f32], position: usize) {
-        let row = &self.table[position * self.half..][..self.half];
-        let (low, high) = head.split_at_mut(self.half);
-        for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(row) {
-            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-        }
+        rotate(head, self.row(position));
+    }
+}
+
+/// Rotates one head in place: element i pairs with element i + head_dim / 2;
+/// `(a, b)` becomes `(a cos - b sin, b cos + a sin)`, each product and sum rounded.
+pub fn rotate(head: &mut [f32], row: &[(f32, f32)]) {
+    let (low, high) = head.split_at_mut(row.len());
+    for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(row) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
     }
 }
 

@@ -1,14 +1,14 @@
 //! The gate: every suite that proves something, each a step with its time.
 
 use crate::{
-    process,
+    generate, process,
     tools::{self, Group},
 };
 use std::time::{Duration, Instant};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("tools", || tools::install(Group::Gate).map(|_| ())),
     ("format", || process::run("cargo", &["fmt", "--all", "--check"])),
     ("clippy", || {
@@ -27,6 +27,7 @@ const STEPS: [Step; 8] = [
         )
     }),
     ("registers fresh", || script("scripts/registers.py", &["--check"])),
+    ("generated files fresh", || generate::run(true)),
     ("lint", || script("scripts/lint.py", &[])),
     ("proof", || script("scripts/formal.py", &[])),
     ("proof, seeded bug", || script("scripts/formal.py", &["--bug"])),

@@ -1,11 +1,12 @@
 //! `cargo xtask`: set-up, demo, gate and the long checks.
 //!
-//! Every command but `doctor` first installs the pinned tools it needs (`scripts/tools.toml`) into
+//! Every command but `doctor` and `generate` first installs the pinned tools it needs (`scripts/tools.toml`) into
 //! `.tools/`.
 
 mod demo;
 mod doctor;
 mod gate;
+mod generate;
 mod process;
 mod tools;
 
@@ -30,6 +31,12 @@ enum Command {
     Doctor,
     /// Generate the register block, its Rust constants and its page (--check: compare only).
     Registers(Arguments),
+    /// Write the files that come from the definitions of commands and cards.
+    Generate {
+        /// Compare only.
+        #[arg(long)]
+        check: bool,
+    },
     /// Lint the RTL with Verilator and Verible.
     Lint(Arguments),
     /// Prove that lookup equals multiply-add (--bug: with a seeded bug, which must be found).
@@ -67,6 +74,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Test => gate::run(),
         Command::Doctor => doctor::run(),
         Command::Registers(a) => process::script(Group::Gate, "scripts/registers.py", &a.rest),
+        Command::Generate { check } => generate::run(check),
         Command::Lint(a) => process::script(Group::Gate, "scripts/lint.py", &a.rest),
         Command::Formal(a) => process::script(Group::Gate, "scripts/formal.py", &a.rest),
         Command::Synth(a) => process::script(Group::Gate, "scripts/synth.py", &a.rest),

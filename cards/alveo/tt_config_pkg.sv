@@ -1,0 +1,53 @@
+/// Configuration of the card alveo. Written by `cargo xtask generate`.
+package tt_config_pkg;
+  /// Engines.
+  localparam int unsigned Engines = 4;
+  /// Tokens of a pass.
+  localparam int unsigned Slots = 16;
+  /// Rows of a tile.
+  localparam int unsigned Rows = 7;
+  /// Groups of three columns of a block.
+  localparam int unsigned Groups = 15;
+  /// AXI memory ports.
+  localparam int unsigned Ports = 2;
+  /// Bytes of a port.
+  localparam int unsigned PortBytes = 32;
+  /// Tiles of the largest panel.
+  localparam int unsigned PanelTiles = 2048;
+  /// Vector lanes.
+  localparam int unsigned Lanes = 16;
+  /// Positions of a KV page.
+  localparam int unsigned PageRows = 16;
+  /// Scores a cycle in attention.
+  localparam int unsigned ScoreLanes = 4;
+  /// Tiles of PageRows scores held on chip before spilling.
+  localparam int unsigned ScoreWords = 2048;
+  /// Words of Lanes binary32 of buffer X.
+  localparam int unsigned ResidualWords = 4096;
+  /// Words of Lanes binary32 of buffer Y.
+  localparam int unsigned WorkWords = 8192;
+  /// Blocks of buffer A, a word a block and slot.
+  localparam int unsigned ActBlocks = 192;
+  /// Words of BeatBytes int8 of buffer Q.
+  localparam int unsigned QueryWords = 2048;
+  /// Words of Lanes binary32 of a bank of buffer P.
+  localparam int unsigned ParamWords = 512;
+  /// Elements of the largest head.
+  localparam int unsigned HeadDimMax = 128;
+  /// Query heads a slot.
+  localparam int unsigned HeadsMax = 64;
+  /// Slots that the head scores at once.
+  localparam int unsigned HeadLanes = 4;
+  /// Candidates a slot.
+  localparam int unsigned Candidates = 256;
+  /// Bytes of a beat of all ports.
+  localparam int unsigned BeatBytes = 64;
+  /// Columns of a block.
+  localparam int unsigned BlockColumns = 45;
+  /// Rows of a chunk of sums: lcm(Rows, Lanes).
+  localparam int unsigned ChunkRows = 112;
+  /// Bits of a sum.
+  localparam int unsigned AccBits = 24;
+  /// Hash of the configuration; the images made for this card carry it.
+  localparam logic [63:0] ConfigHash = 64'h6ac8bdf3_33093add;
+endpackage

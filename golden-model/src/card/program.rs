@@ -1,0 +1,408 @@
+//! The compiler: a model's programs for the card.
+//!
+//! A program is the model written out, a command a step. Waits name only what the units cannot know:
+//! a stream of sums orders its producer before its consumer, and a unit takes its commands in order.
+//! Multiplies stand one panel ahead of their consumers, so that a panel streams while the sums of the
+//! one before are worked on; norm weights are loaded into the bank that the last norm has left.
+
+use super::{
+    command::{BEGIN_MAGIC, Command, Unit, VERSION, Waits, kind, source},
+    config::CardConfig,
+    layout::CardLayout,
+    shape::KvShape,
+};
+use crate::{
+    Error,
+    attention::{KvFormat, score_constant},
+    gate::Gate,
+    model::{Config, Model, Projection},
+};
+
+/// Most commands of a program.
+pub const MAX_COMMANDS: usize = (1 << 16) - 1;
+
+/// What a program does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProgramKind {
+    /// A pass that only fills the cache: the last layer ends with its keys and values.
+    Pass,
+    /// A pass with the two-stage head.
+    TwoStage,
+    /// A pass with the full head.
+    Full,
+    /// A pass with the full head that also writes every logit.
+    Logits,
+    /// Checks the image's pages.
+    Check,
+}
+
+impl ProgramKind {
+    /// All, in the order of their numbers in an image.
+    pub const ALL: [ProgramKind; 5] = [
+        ProgramKind::Pass,
+        ProgramKind::TwoStage,
+        ProgramKind::Full,
+        ProgramKind::Logits,
+        ProgramKind::Check,
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProgramKind::Pass => "pass",
+            ProgramKind::TwoStage => "two-stage head",
+            ProgramKind::Full => "full head",
+            ProgramKind::Logits => "full head, logits",
+            ProgramKind::Check => "check",
+        }
+    }
+}
+
+/// A panel of a matrix in the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Panel {
+    /// Where.
+    pub address: u64,
+    /// First row of each plane.
+    pub first: usize,
+    /// Rows of each plane.
+    pub rows: usize,
+    /// Tiles of all planes.
+    pub tiles: usize,
+    /// Blocks of columns.
+    pub blocks: usize,
+}
+
+/// Where a layer's parameters lie.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerPlan {
+    /// The four norms, in the order of their use.
+    pub norms: [u64; 4],
+    /// Panels of whole heads of queries, keys and values.
+    pub qkv: [Vec<Panel>; 3],
+    /// Panels of the output projection.
+    pub o: Vec<Panel>,
+    /// Panels of two planes, gate and up.
+    pub gate_up: Vec<Panel>,
+    /// Panels of the down projection.
+    pub down: Vec<Panel>,
+    /// Scales in the order of [`Projection::ALL`].
+    pub scales: [f32; 7],
+}
+
+/// Where everything that a program names lies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Embeddings.
+    pub embedding: u64,
+    /// Whether they are bf16.
+    pub embed_bf16: bool,
+    /// Rotary table.
+    pub rope: u64,
+    /// The layers.
+    pub layers: Vec<LayerPlan>,
+    /// The norm before the head.
+    pub norm: u64,
+    /// Head rows.
+    pub head_rows: u64,
+    /// Panels of the screen.
+    pub screen: Vec<Panel>,
+    /// Row weights of each of them.
+    pub screen_weights: Vec<u64>,
+}
+
+/// How many rows the panels of a card get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PanelSize {
+    /// Rows of a panel of one plane, a multiple of lcm(Rows, L).
+    pub plain: usize,
+    /// Rows of each of two planes, likewise.
+    pub planes: usize,
+    /// Heads of a panel of whole heads.
+    pub heads: usize,
+    /// Rows of a panel of the screen.
+    pub screen: usize,
+}
+
+/// Tiles of a panel, unless asked otherwise: long enough that building tables for sixteen slots hides
+/// behind the stream, short enough that little is left to do when a matrix has been streamed.
+pub const DEFAULT_PANEL_TILES: usize = 128;
+
+impl PanelSize {
+    /// The largest panels of about `tiles` tiles.
+    pub fn new(card: &CardConfig, head_dim: usize, tiles: usize) -> Result<Self, Error> {
+        let tiles = tiles.clamp(1, card.panel_tiles);
+        let (rows, chunk) = (tiles * card.rows, card.chunk_rows());
+        let whole = |rows: usize| (rows / chunk).max(1) * chunk;
+        let heads = (rows / head_dim).max(1);
+        if (heads * head_dim).div_ceil(card.rows) > card.panel_tiles {
+            return Err(Error::Config(format!(
+                "a head of {head_dim} rows does not fit a panel of card {} ({} tiles of {})",
+                card.name, card.panel_tiles, card.rows
+            )));
+        }
+        Ok(Self { plain: whole(rows), planes: whole(rows / 2), heads, screen: rows })
+    }
+}
+
+/// Commands and their waits.
+pub type Commands = Vec<(Waits, Command)>;
+
+/// The bytes of a program.
+pub fn encode(commands: &Commands) -> Result<Vec<u8>, Error> {
+    if commands.len() > MAX_COMMANDS {
+        return Err(Error::Config(format!(
+            "the program has {} commands; the card takes {MAX_COMMANDS}: use larger panels",
+            commands.len()
+        )));
+    }
+    let mut bytes = Vec::with_capacity(commands.len() * super::command::COMMAND_BYTES);
+    for (waits, command) in commands {
+        let encoded = command.encode(*waits).map_err(|e| Error::Config(e.to_string()))?;
+        bytes.extend(encoded);
+    }
+    Ok(bytes)
+}
+
+/// Compiles programs for one image.
+#[derive(Debug)]
+pub struct Compiler<'a> {
+    /// The card.
+    pub card: &'a CardConfig,
+    /// The model's sizes.
+    pub config: &'a Config,
+    /// The state region.
+    pub layout: &'a CardLayout,
+    /// The image.
+    pub plan: &'a Plan,
+}
+
+/// Norm weights still to be loaded: address and columns.
+struct Norms {
+    list: Vec<(u64, usize)>,
+    loaded: usize,
+    used: usize,
+}
+
+impl Norms {
+    /// Loads the next norm, if there is one, into its bank.
+    fn load(&mut self, out: &mut Commands, waits: &[Unit]) {
+        if let Some(&(address, columns)) = self.list.get(self.loaded) {
+            let bank = self.loaded % 2 == 1;
+            let load = Command::Load { bank, address, columns: columns as u32 };
+            out.push((Waits::on(waits), load));
+            self.loaded += 1;
+        }
+    }
+
+    /// Normalises with the next norm; its bank is then free for the one after the next.
+    fn normalise(&mut self, out: &mut Commands, source: u8, to_queries: bool) {
+        let bank = self.used % 2 == 1;
+        out.push((Waits::on(&[Unit::Load]), Command::Normalise { source, to_queries, bank }));
+        self.used += 1;
+        self.load(out, &[Unit::Vector]);
+    }
+}
+
+impl Compiler<'_> {
+    /// The `begin` of every program.
+    pub fn begin(&self) -> (Waits, Command) {
+        let Config { hidden, intermediate, heads, kv_heads, head_dim, vocab, .. } = *self.config;
+        let kv = KvShape::new(self.card, head_dim, self.config.kv);
+        let begin = Command::Begin {
+            version: VERSION,
+            magic: BEGIN_MAGIC,
+            config_hash: self.card.hash(),
+            hidden: hidden as u16,
+            ffn: intermediate as u16,
+            heads: heads as u8,
+            kv_heads: kv_heads as u8,
+            head_dim: head_dim as u16,
+            vocab: vocab as u32,
+            kv_bits: match self.config.kv {
+                KvFormat::Int4 => 4,
+                KvFormat::Int8 => 8,
+            },
+            gate: self.config.gate == Gate::Silu,
+            embed_bf16: self.plan.embed_bf16,
+            eps: self.config.norm_eps,
+            inv_hidden: 1.0 / hidden as f32,
+            inv_query: 1.0 / (heads * head_dim) as f32,
+            inv_ffn: 1.0 / intermediate as f32,
+            score_constant: score_constant(head_dim),
+            pages: self.layout.pages,
+            head_bytes: kv.head_bytes() as u32,
+            page_bytes: self.layout.page_bytes,
+        };
+        (Waits::NONE, begin)
+    }
+
+    /// The program that compares `pages` pages from `address` on with the values at `crcs`.
+    pub fn check(&self, address: u64, pages: u32, crcs: u64) -> Commands {
+        let check = Command::Check { address, pages, crcs };
+        vec![self.begin(), (Waits::NONE, check), (Waits::NONE, Command::End {})]
+    }
+
+    /// A program of a pass.
+    pub fn pass(&self, program: ProgramKind) -> Commands {
+        let with_head = program != ProgramKind::Pass;
+        let Config { hidden, intermediate, heads, head_dim, context, .. } = *self.config;
+        let columns = [hidden, heads * head_dim, hidden, intermediate];
+        let mut list: Vec<(u64, usize)> =
+            self.plan.layers.iter().flat_map(|l| l.norms.into_iter().zip(columns)).collect();
+        match with_head {
+            true => list.push((self.plan.norm, hidden)),
+            false => list.truncate(list.len() - 3),
+        }
+        let mut norms = Norms { list, loaded: 0, used: 0 };
+        let positions = context as u32;
+        let mut out = vec![
+            self.begin(),
+            (Waits::NONE, Command::LoadRope { address: self.plan.rope, positions }),
+        ];
+        norms.load(&mut out, &[]);
+        norms.load(&mut out, &[]);
+        out.push((Waits::NONE, Command::Embed { address: self.plan.embedding }));
+        for (index, layer) in self.plan.layers.iter().enumerate() {
+            norms.normalise(&mut out, source::X, false);
+            let only_cache = !with_head && index + 1 == self.plan.layers.len();
+            self.projections(&mut out, index, layer, only_cache);
+            if only_cache {
+                break;
+            }
+            self.rest_of_layer(&mut out, index, layer, &mut norms);
+        }
+        if with_head {
+            norms.normalise(&mut out, source::X, true);
+            self.head(&mut out, program);
+        }
+        out.push((Waits::NONE, Command::End {}));
+        out
+    }
+
+    fn projections(&self, out: &mut Commands, index: usize, layer: &LayerPlan, only_cache: bool) {
+        let kv_base = self.layout.layer(index);
+        let head_dim = self.config.head_dim;
+        let kinds = [kind::Q, kind::K, kind::V];
+        let skipped = usize::from(only_cache);
+        let steps = kinds.into_iter().zip(&layer.qkv).skip(skipped).flat_map(|(kind, panels)| {
+            panels.iter().map(move |panel| {
+                let project = Command::Project {
+                    kind,
+                    first_head: (panel.first / head_dim) as u32,
+                    heads: (panel.rows / head_dim) as u32,
+                    scale: layer.scales[kind as usize],
+                    kv_base,
+                };
+                (*panel, project)
+            })
+        });
+        stream(out, Destination::Vector { planes: 1 }, steps.collect());
+    }
+
+    fn rest_of_layer(
+        &self,
+        out: &mut Commands,
+        index: usize,
+        layer: &LayerPlan,
+        norms: &mut Norms,
+    ) {
+        let attend = Command::Attend {
+            kv_base: self.layout.layer(index),
+            spill: self.layout.spill,
+            spill_bytes: self.layout.spill_bytes,
+        };
+        out.push((Waits::on(&[Unit::Vector]), attend));
+        out.push((Waits::on(&[Unit::Attention]), Command::Square {}));
+        norms.normalise(out, source::Y_QUERY, false);
+        self.residual(out, &layer.o, layer.scales[Projection::O as usize]);
+        norms.normalise(out, source::X, false);
+        let rows = self.config.intermediate;
+        let gate = |panel: &Panel| Command::Gate {
+            last: panel.first + panel.rows == rows,
+            first_row: panel.first as u32,
+            rows: panel.rows as u32,
+            scale_gate: layer.scales[Projection::Gate as usize],
+            scale_up: layer.scales[Projection::Up as usize],
+        };
+        let steps = layer.gate_up.iter().map(|panel| (*panel, gate(panel))).collect();
+        stream(out, Destination::Vector { planes: 2 }, steps);
+        norms.normalise(out, source::Y_FFN, false);
+        self.residual(out, &layer.down, layer.scales[Projection::Down as usize]);
+    }
+
+    fn residual(&self, out: &mut Commands, panels: &[Panel], scale: f32) {
+        let hidden = self.config.hidden;
+        let residual = |panel: &Panel| Command::Residual {
+            last: panel.first + panel.rows == hidden,
+            first_row: panel.first as u32,
+            rows: panel.rows as u32,
+            scale,
+        };
+        let steps = panels.iter().map(|panel| (*panel, residual(panel))).collect();
+        stream(out, Destination::Vector { planes: 1 }, steps);
+    }
+
+    fn head(&self, out: &mut Commands, program: ProgramKind) {
+        let address = self.plan.head_rows;
+        let after_norm = Waits::on(&[Unit::Vector]);
+        if program == ProgramKind::TwoStage {
+            let screen = |(panel, weights): (&Panel, &u64)| {
+                let screen = Command::Screen {
+                    first: panel.first == 0,
+                    first_token: panel.first as u32,
+                    rows: panel.rows as u32,
+                    weights: *weights,
+                };
+                (*panel, screen)
+            };
+            let steps = self.plan.screen.iter().zip(&self.plan.screen_weights).map(screen);
+            stream(out, Destination::Head, steps.collect());
+            out.push((after_norm, Command::Score { address }));
+        } else {
+            let logits = program == ProgramKind::Logits;
+            out.push((after_norm, Command::ScoreAll { logits, address }));
+        }
+        out.push((Waits::NONE, Command::Emit {}));
+    }
+}
+
+/// Who takes the sums of a panel.
+#[derive(Clone, Copy, PartialEq)]
+enum Destination {
+    Vector { planes: usize },
+    Head,
+}
+
+/// The multiplies of panels that share their input, each one ahead of the consumer of the one before.
+fn stream(out: &mut Commands, to: Destination, steps: Vec<(Panel, Command)>) {
+    let multiply = |panel: &Panel| Command::Multiply {
+        two_planes: to == Destination::Vector { planes: 2 },
+        to_head: to == Destination::Head,
+        address: panel.address,
+        tiles: panel.tiles as u32,
+        blocks: panel.blocks as u32,
+    };
+    // The first waits for the norm that wrote the input; the others come after it in the same unit.
+    let mut waits = Waits::on(&[Unit::Vector]);
+    for (index, (panel, _)) in steps.iter().enumerate() {
+        out.push((waits, multiply(panel)));
+        waits = Waits::NONE;
+        if index > 0 {
+            out.push((Waits::NONE, steps[index - 1].1));
+        }
+    }
+    if let Some((_, consumer)) = steps.last() {
+        out.push((Waits::NONE, *consumer));
+    }
+}
+
+/// Splits `rows` rows into panels of at most `largest`: first row and rows of each.
+pub fn split(rows: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(largest).map(move |first| (first, largest.min(rows - first)))
+}
+
+/// Scales of a layer's matrices in the order of [`Projection::ALL`].
+pub fn scales(model: &Model, layer: usize) -> [f32; 7] {
+    Projection::ALL.map(|p| model.layers[layer].projections[p as usize].scale)
+}
