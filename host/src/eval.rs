@@ -29,6 +29,35 @@ impl Loss {
     }
 }
 
+/// How often the two-stage head and the full head say the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
+pub struct Agreement {
+    /// Positions compared.
+    pub positions: usize,
+    /// Positions at which the best token is the same.
+    pub top_1: usize,
+    /// Positions at which the best [`Agreement::TOP`] tokens are the same set.
+    pub top_40: usize,
+    /// Of the full head's best [`Agreement::TOP`] tokens, those that the two-stage head has too.
+    pub top_40_tokens: usize,
+}
+
+impl Agreement {
+    /// Tokens of the longer list that is compared.
+    pub const TOP: usize = 40;
+
+    fn add(&mut self, full: &[Candidate], two_stage: &[Candidate]) {
+        let best = |list: &[Candidate]| -> std::collections::BTreeSet<u32> {
+            list.iter().take(Self::TOP).map(|c| c.token).collect()
+        };
+        let (a, b) = (best(full), best(two_stage));
+        self.positions += 1;
+        self.top_1 += usize::from(full[0].token == two_stage[0].token);
+        self.top_40 += usize::from(a == b);
+        self.top_40_tokens += a.intersection(&b).count();
+    }
+}
+
 /// How a long text is cut: windows of `window` tokens, each `stride` after the one before. A window
 /// predicts the tokens after each of its own; every token is scored once, by the first window that
 /// predicts it, so after the first window it has at least `window - stride + 1` tokens before it.
@@ -41,13 +70,14 @@ pub struct Windows {
 }
 
 /// Measures the loss with the full head. The first token of the text has nothing before it and is not
-/// scored; its characters count.
+/// scored; its characters count. `agreement`, if there is one, gets the two-stage head's answers too.
 pub fn loss(
     model: &Model,
     device: &mut dyn Device,
     tokenizer: &Tokenizer,
     text: &str,
     windows: Windows,
+    mut agreement: Option<&mut Agreement>,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Loss, Error> {
     let Windows { window, stride } = windows;
@@ -69,9 +99,14 @@ pub fn loss(
         let end = (start + window).min(tokens.len() - 1);
         let targets = &tokens[scored..=end];
         runner.restart();
-        let ranked = runner.feed(&tokens[start..end], targets.len(), |_| {})?;
-        for (candidates, &target) in ranked.iter().zip(targets) {
+        let outputs = runner.feed_outputs(&tokens[start..end], targets.len(), |_| {})?;
+        let full = runner.rank(HeadMode::Full, &outputs)?;
+        for (candidates, &target) in full.iter().zip(targets) {
             loss.nats += negative_log_likelihood(candidates, target);
+        }
+        if let Some(agreement) = &mut agreement {
+            let two_stage = runner.rank(HeadMode::TwoStage, &outputs)?;
+            full.iter().zip(&two_stage).for_each(|(full, two)| agreement.add(full, two));
         }
         loss.tokens += targets.len();
         scored = end + 1;

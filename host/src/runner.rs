@@ -4,6 +4,7 @@ use crate::Error;
 use terntable_golden::{
     head::{Candidate, HeadMode},
     model::{Device, Model, Sequence, Slot},
+    quantise::Quantised,
 };
 
 /// Slots of a pass, as on the edge card.
@@ -39,9 +40,32 @@ impl<'a> Runner<'a> {
         &mut self,
         tokens: &[u32],
         wanted: usize,
-        mut progress: impl FnMut(usize),
+        progress: impl FnMut(usize),
     ) -> Result<Vec<Vec<Candidate>>, Error> {
-        let mut ranked = Vec::with_capacity(wanted);
+        let outputs = self.feed_outputs(tokens, wanted, progress)?;
+        outputs.chunks(SLOTS).try_fold(Vec::with_capacity(wanted), |mut ranked, outputs| {
+            ranked.extend(self.rank(self.head, outputs)?);
+            Ok(ranked)
+        })
+    }
+
+    /// Ranked candidates of outputs of [`Runner::feed_outputs`], by any head.
+    pub fn rank(
+        &mut self,
+        head: HeadMode,
+        outputs: &[Quantised],
+    ) -> Result<Vec<Vec<Candidate>>, Error> {
+        Ok(self.model.head(self.device, head, outputs)?)
+    }
+
+    /// Feeds tokens; returns the input of the head after each of the last `wanted` of them.
+    pub fn feed_outputs(
+        &mut self,
+        tokens: &[u32],
+        wanted: usize,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<Quantised>, Error> {
+        let mut wanted_outputs = Vec::with_capacity(wanted);
         for (chunk, tokens_of_chunk) in tokens.chunks(SLOTS).enumerate() {
             let first = self.position();
             let slots: Vec<Slot> = tokens_of_chunk
@@ -53,11 +77,9 @@ impl<'a> Runner<'a> {
             let fed = chunk * SLOTS + slots.len();
             let after = tokens.len() - fed;
             let skip = slots.len().saturating_sub(wanted.saturating_sub(after));
-            if skip < slots.len() {
-                ranked.extend(self.model.head(self.device, self.head, &outputs[skip..])?);
-            }
+            wanted_outputs.extend(outputs.into_iter().skip(skip));
             progress(fed);
         }
-        Ok(ranked)
+        Ok(wanted_outputs)
     }
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use terntable::{
     Error,
     device::{AnyDevice, DeviceName},
-    eval::{Windows, loss},
+    eval::{Agreement, Windows, loss},
 };
+use terntable_golden::attention::KvFormat;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,6 +30,12 @@ pub struct Args {
     /// Where the integers are added up.
     #[arg(long, value_enum, default_value = "golden")]
     device: DeviceArg,
+    /// Bits of the rows of K and V: 8 or 4.
+    #[arg(long, value_name = "BITS", default_value = "8", value_parser = kv_bits)]
+    kv_bits: KvFormat,
+    /// Compare the two-stage head with the full head at every scored token.
+    #[arg(long)]
+    heads: bool,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -41,6 +48,14 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+fn kv_bits(text: &str) -> Result<KvFormat, String> {
+    match text {
+        "8" => Ok(KvFormat::Int8),
+        "4" => Ok(KvFormat::Int4),
+        _ => Err("expected 8 or 4".into()),
+    }
+}
+
 #[derive(Serialize)]
 struct Report {
     device: &'static str,
@@ -50,12 +65,16 @@ struct Report {
     characters: usize,
     window: usize,
     stride: usize,
+    kv_bits: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heads: Option<Agreement>,
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = args.model.open()?;
     let tokenizer = checkpoint.tokenizer()?;
-    let model = checkpoint.model()?;
+    let mut model = checkpoint.model()?;
+    model.config.kv = args.kv_bits;
     let path = args.text.clone().unwrap_or_else(|| args.model.model.join("tinyshakespeare.txt"));
     let text = std::fs::read_to_string(&path).map_err(|source| Error::Read {
         path,
@@ -70,10 +89,13 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let mut device = AnyDevice::open(name, &model)?;
     let windows = Windows { window: args.window, stride: args.stride };
     let bar = progress_bar(0, "tokens");
-    let loss = loss(&model, device.as_device(), &tokenizer, &text, windows, |done, all| {
+    let mut heads = args.heads.then(Agreement::default);
+    let progress = |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
-    })?;
+    };
+    let device = device.as_device();
+    let loss = loss(&model, device, &tokenizer, &text, windows, heads.as_mut(), progress)?;
     bar.finish_and_clear();
     let report = Report {
         device: name.as_str(),
@@ -83,19 +105,34 @@ pub fn run(args: &Args) -> Result<(), Error> {
         characters: loss.characters,
         window: args.window,
         stride: args.stride,
+        kv_bits: args.kv_bits.bits(),
+        heads,
     };
     if args.json {
         return print_json(&report);
     }
-    print_text(&format!(
+    let mut text = format!(
         "loss on {}: {:.4} nats a character ({:.4} a token; {} tokens, {} characters; window {}, \
-         stride {})\n",
+         stride {}; K and V in {} bits)\n",
         report.device,
         report.nats_per_character,
         report.nats_per_token,
         report.tokens,
         report.characters,
         report.window,
-        report.stride
-    ))
+        report.stride,
+        report.kv_bits
+    );
+    if let Some(Agreement { positions, top_1, top_40, top_40_tokens }) = report.heads {
+        let share = |part: usize, of: usize| 100.0 * part as f64 / of.max(1) as f64;
+        let top = Agreement::TOP.min(model.config.vocab);
+        text += &format!(
+            "two-stage head against the full head at {positions} tokens: the best is the same in \
+             {:.3} %, the best {top} are in {:.3} %, of which {:.4} % are shared\n",
+            share(top_1, positions),
+            share(top_40, positions),
+            share(top_40_tokens, positions * top)
+        );
+    }
+    print_text(&text)
 }
