@@ -513,7 +513,8 @@ fn check_crc(what: &str, bytes: &[u8], expected: u32) -> Result<(), ImageError> 
 
 /// At most `most` bytes of a text, whole characters.
 fn text(text: &str, most: usize) -> &[u8] {
-    &text.as_bytes()[..text.floor_char_boundary(most)]
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text.as_bytes()[..end.unwrap_or(0)]
 }
 
 fn text_of(bytes: &[u8]) -> String {
