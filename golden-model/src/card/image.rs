@@ -7,7 +7,7 @@ use super::{
     command::{COMMAND_BYTES, Command, STATE},
     config::CardConfig,
     layout::CardLayout,
-    program::{LayerPlan, MAX_COMMANDS, ProgramKind},
+    program::{MAX_COMMANDS, ProgramKind},
     shape::{self, KvShape},
 };
 use crate::{attention::KvFormat, gate::Gate, model::Config};
@@ -493,14 +493,6 @@ impl Image {
             * config.kv_heads
             * config.layers
     }
-}
-
-/// Panels of a layer, counted.
-pub fn panel_count(layer: &LayerPlan) -> usize {
-    layer.qkv.iter().map(Vec::len).sum::<usize>()
-        + layer.o.len()
-        + layer.gate_up.len()
-        + layer.down.len()
 }
 
 fn check_crc(what: &str, bytes: &[u8], expected: u32) -> Result<(), ImageError> {

@@ -200,6 +200,10 @@ impl Norms {
         let bank = self.used % 2 == 1;
         out.push((Waits::on(&[Unit::Load]), Command::Normalise { source, to_queries, bank }));
         self.used += 1;
+        if self.used == 1 {
+            // The other bank is still empty.
+            self.load(out, &[]);
+        }
         self.load(out, &[Unit::Vector]);
     }
 }
@@ -260,7 +264,6 @@ impl Compiler<'_> {
             self.begin(),
             (Waits::NONE, Command::LoadRope { address: self.plan.rope, positions }),
         ];
-        norms.load(&mut out, &[]);
         norms.load(&mut out, &[]);
         out.push((Waits::NONE, Command::Embed { address: self.plan.embedding }));
         for (index, layer) in self.plan.layers.iter().enumerate() {
