@@ -2,10 +2,17 @@
 
 use crate::{
     Error,
+    card::{CardModel, CardRunner, GoldenCard},
     cpu::Cpu,
+    pack::{PackOptions, pack_model},
+    runner::{Feed, Runner},
     sim::{Sim, Usage},
 };
-use terntable_golden::model::{Device, Golden, Model};
+use terntable_golden::{
+    card::config::CardConfig,
+    head::HeadMode,
+    model::{Device, Golden, Model},
+};
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +23,8 @@ pub enum DeviceName {
     Cpu,
     /// Every linear layer in the Verilated RTL, the rest in the golden model.
     Sim,
+    /// The golden card model: whole passes from an image.
+    CardGolden,
 }
 
 impl DeviceName {
@@ -25,6 +34,7 @@ impl DeviceName {
             DeviceName::Golden => "golden",
             DeviceName::Cpu => "cpu",
             DeviceName::Sim => "sim",
+            DeviceName::CardGolden => "card-golden",
         }
     }
 }
@@ -46,6 +56,13 @@ impl<'a> AnyDevice<'a> {
             DeviceName::Golden => AnyDevice::Golden(Golden::new(model)),
             DeviceName::Cpu => AnyDevice::Cpu(Cpu::new(model)),
             DeviceName::Sim => AnyDevice::Sim(Box::new(Sim::open(model)?)),
+            DeviceName::CardGolden => {
+                return Err(Error::Input(format!(
+                    "{} runs whole passes; this command needs the parts of one: take golden, cpu or \
+                     sim",
+                    name.as_str()
+                )));
+            }
         })
     }
 
@@ -73,4 +90,28 @@ impl<'a> AnyDevice<'a> {
             AnyDevice::Sim(device) => device.as_mut(),
         }
     }
+}
+
+/// Puts a model on the golden card, as an image made for that card.
+pub fn golden_card(model: &Model, card: &CardConfig) -> Result<CardModel<GoldenCard>, Error> {
+    let image = pack_model(model, card, &PackOptions::default(), |_, _| {})?;
+    CardModel::open(GoldenCard::new(card), &image)
+}
+
+/// Runs one sequence of a model on a device, or on a card of the given configuration; says what the
+/// simulated card spent.
+pub fn with_feed<T>(
+    name: DeviceName,
+    model: &Model,
+    head: HeadMode,
+    card: &CardConfig,
+    run: impl FnOnce(&mut dyn Feed) -> Result<T, Error>,
+) -> Result<(T, Option<Usage>), Error> {
+    if name == DeviceName::CardGolden {
+        let mut runner = CardRunner::new(golden_card(model, card)?, head)?;
+        return Ok((run(&mut runner)?, None));
+    }
+    let mut device = AnyDevice::open(name, model)?;
+    let result = run(&mut Runner::new(model, device.as_device(), head))?;
+    Ok((result, device.usage()?))
 }

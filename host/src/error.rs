@@ -17,6 +17,16 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// A file that cannot be written.
+    #[error(
+        "cannot write {path}: {source}; give a file in a folder that exists and can be written"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A file whose contents are not what they should be.
     #[error("{path}: {text}")]
     File {
@@ -44,6 +54,9 @@ pub enum Error {
     /// The simulated card failed.
     #[error("simulated card: {0}")]
     Simulator(String),
+    /// The card, or its image, refused.
+    #[error("card: {0}")]
+    Card(String),
     /// Two devices that must agree do not. The only error with exit code 1.
     #[error("{0}")]
     Differs(String),

@@ -1,11 +1,7 @@
 //! Text in, text out.
 
-use crate::{Error, import::Tokenizer, runner::Runner};
-use terntable_golden::{
-    head::HeadMode,
-    model::{Device, Model},
-    sample::Sampler,
-};
+use crate::{Error, import::Tokenizer, runner::Feed};
+use terntable_golden::{model::Model, sample::Sampler};
 
 /// What to generate.
 #[derive(Debug, Clone)]
@@ -18,8 +14,6 @@ pub struct Request<'a> {
     pub temperature: f64,
     /// Seed of the sampler.
     pub seed: u64,
-    /// Which head.
-    pub head: HeadMode,
     /// Tokens that end the text.
     pub end_tokens: &'a [u32],
 }
@@ -45,22 +39,20 @@ pub struct Generated {
 
 /// Generates; stops at `max_tokens`, at an end token, or when the context is full.
 pub fn generate(
-    model: &Model,
-    device: &mut dyn Device,
+    runner: &mut dyn Feed,
     tokenizer: &Tokenizer,
     request: &Request<'_>,
     mut event: impl FnMut(Event<'_>),
 ) -> Result<Generated, Error> {
     let prompt = request.prompt.tokens();
     let mut stream = Stream::new(tokenizer, prompt)?;
-    let mut runner = Runner::new(model, device, request.head);
     let mut sampler = Sampler::new(request.temperature, request.seed);
     let mut made =
         Generated { text: String::new(), tokens: Vec::new(), prompt_tokens: prompt.len() };
     if request.max_tokens == 0 {
         return Ok(made);
     }
-    let mut ranked = runner.feed(prompt, 1, |n| event(Event::Prefill(n, prompt.len())))?;
+    let mut ranked = runner.feed(prompt, 1, &mut |n| event(Event::Prefill(n, prompt.len())))?;
     loop {
         let token = sampler.pick(&ranked[0]);
         if request.end_tokens.contains(&token) {
@@ -68,10 +60,10 @@ pub fn generate(
         }
         made.tokens.push(token);
         event(Event::Text(stream.push(token)?));
-        if made.tokens.len() == request.max_tokens || runner.position() == model.config.context {
+        if made.tokens.len() == request.max_tokens || runner.position() == runner.context() {
             break;
         }
-        ranked = runner.feed(&[token], 1, |_| {})?;
+        ranked = runner.feed(&[token], 1, &mut |_| {})?;
     }
     event(Event::Text(stream.rest()?));
     made.text = stream.text;

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! checkpoint -> import -> Model -> Runner (passes of slots) on a device -> ranked candidates -> sampler
-//!                                    golden | cpu | sim
+//!                                    golden | cpu | sim | card-golden
 //! ```
 //!
 //! Every device gives the same bits; they differ in where the integers are added up.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod card;
 pub mod cpu;
 pub mod device;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod generate;
 pub mod import;
 pub mod inspect;
 pub mod lockstep;
+pub mod pack;
 pub mod runner;
 pub mod sim;
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use terntable_golden::{
     Error,
     attention::KvCache,
+    head::Candidate,
     model::{Device, Linear},
     quantise::Quantised,
 };
@@ -32,6 +33,31 @@ impl std::fmt::Display for Difference {
         }
         let (e, g) = (*expected as i32, *got as i32);
         write!(f, "expected {expected} ({e:#010x}), got {got} ({g:#010x})")
+    }
+}
+
+/// The first difference between two ranked lists of a position: tokens, then logits, rank by rank.
+pub fn candidates_differ(
+    position: usize,
+    expected: &[Candidate],
+    got: &[Candidate],
+) -> Option<Difference> {
+    let unit = |what| format!("{what} of the candidates at position {position}");
+    let difference = |what, row, expected, got| {
+        Some(Difference { unit: unit(what), row, slot: None, expected, got })
+    };
+    for (rank, (e, g)) in expected.iter().zip(got).enumerate() {
+        if e.token != g.token {
+            return difference("token", rank, e.token.into(), g.token.into());
+        }
+        if e.logit.to_bits() != g.logit.to_bits() {
+            let [e, g] = [e, g].map(|c| c.logit.to_bits().into());
+            return difference("logit", rank, e, g);
+        }
+    }
+    match expected.len() == got.len() {
+        true => None,
+        false => difference("number", 0, expected.len() as i64, got.len() as i64),
     }
 }
 

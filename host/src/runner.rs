@@ -10,6 +10,50 @@ use terntable_golden::{
 /// Slots of a pass, as on the edge card.
 pub const SLOTS: usize = 16;
 
+/// One sequence on anything that runs a whole model.
+pub trait Feed {
+    /// Longest context, tokens.
+    fn context(&self) -> usize;
+
+    /// Tokens fed so far.
+    fn position(&self) -> usize;
+
+    /// Forgets every token.
+    fn restart(&mut self);
+
+    /// Feeds tokens; returns the ranked candidates after each of the last `wanted` of them. Calls
+    /// `progress` with the number of tokens fed after each pass.
+    fn feed(
+        &mut self,
+        tokens: &[u32],
+        wanted: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<Candidate>>, Error>;
+}
+
+impl Feed for Runner<'_> {
+    fn context(&self) -> usize {
+        self.model.config.context
+    }
+
+    fn position(&self) -> usize {
+        Runner::position(self)
+    }
+
+    fn restart(&mut self) {
+        Runner::restart(self);
+    }
+
+    fn feed(
+        &mut self,
+        tokens: &[u32],
+        wanted: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<Candidate>>, Error> {
+        Runner::feed(self, tokens, wanted, progress)
+    }
+}
+
 /// Runs one sequence.
 pub struct Runner<'a> {
     model: &'a Model,

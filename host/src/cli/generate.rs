@@ -1,10 +1,10 @@
 //! `terntable generate`.
 
-use super::{DeviceArg, HeadArg, ModelArg, print_json, print_text, progress_bar};
+use super::{CardArg, DeviceArg, HeadArg, ModelArg, print_json, print_text, progress_bar};
 use serde::Serialize;
 use terntable::{
     Error,
-    device::{AnyDevice, DeviceName},
+    device::{DeviceName, with_feed},
     generate::{Event, Prompt, Request, generate},
     sim::Usage,
 };
@@ -29,6 +29,8 @@ pub struct Args {
     /// Where the integers are added up.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
+    #[command(flatten)]
+    card: CardArg,
     /// Which head scores the tokens.
     #[arg(long, value_enum, default_value = "two-stage")]
     head: HeadArg,
@@ -61,19 +63,18 @@ pub fn run(args: &Args) -> Result<(), Error> {
     // Before the simulator is built for a prompt that cannot be served.
     let prompt = Prompt::encode(&model, &tokenizer, &args.prompt)?;
     let name = DeviceName::from(args.device);
-    let mut device = AnyDevice::open(name, &model)?;
+    let card = args.card.config()?;
     let end_tokens = checkpoint.config.end_tokens();
     let request = Request {
         prompt: &prompt,
         max_tokens: args.max_tokens,
         temperature: args.temperature,
         seed: args.seed,
-        head: args.head.into(),
         end_tokens: &end_tokens,
     };
     let bar = progress_bar(0, "prompt");
     let mut printed = if args.json { Ok(()) } else { print_text(&args.prompt) };
-    let made = generate(&model, device.as_device(), &tokenizer, &request, |event| match event {
+    let event = |event: Event<'_>| match event {
         Event::Prefill(done, all) => {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
@@ -88,10 +89,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
         Event::Text(_) if args.json => bar.inc(1),
         Event::Text(text) if printed.is_ok() => printed = print_text(text),
         Event::Text(_) => {}
+    };
+    let (made, usage) = with_feed(name, &model, args.head.into(), &card, |runner| {
+        generate(runner, &tokenizer, &request, event)
     })?;
     printed?;
     bar.finish_and_clear();
-    let usage = device.usage()?;
     if !args.json {
         print_text("\n")?;
         if let Some(usage) = &usage {

@@ -6,11 +6,12 @@ use terntable::{
     Error,
     import::Checkpoint,
     inspect::{Report, inspect},
+    pack,
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Checkpoint folder.
+    /// Checkpoint folder or card image.
     path: PathBuf,
     /// One JSON object instead of a table.
     #[arg(long)]
@@ -18,6 +19,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
+    if args.path.is_file() {
+        let report = pack::report(&pack::read(&args.path)?);
+        return if args.json { print_json(&report) } else { print_text(&image_table(&report)) };
+    }
     let report = inspect(&Checkpoint::open(&args.path)?)?;
     if args.json {
         return print_json(&report);
@@ -73,6 +78,51 @@ fn table(report: &Report) -> String {
             shape.join(" x "),
             tensor.bytes
         );
+    }
+    for warning in &report.warnings {
+        text += &format!("warning: {warning}\n");
+    }
+    text
+}
+
+/// An image as text.
+pub fn image_table(report: &pack::Report) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: String| text += &format!("{name:<18} {value}\n");
+    row("image of", format!("{:?} for card {}", report.name, report.card));
+    row("configuration", report.config_hash.clone());
+    row("hidden, ffn", format!("{}, {} ({} gate)", report.hidden, report.ffn, report.gate));
+    row(
+        "layers, heads",
+        format!(
+            "{}, {} of {} ({} key-value)",
+            report.layers, report.heads, report.head_dim, report.kv_heads
+        ),
+    );
+    row("vocabulary", format!("{} (embeddings of {} bits)", report.vocab, report.embed_bits));
+    row("context", report.context.to_string());
+    let of_bytes = |bytes: Option<usize>| bytes.map_or(String::new(), |b| format!(" of {b} bytes"));
+    row(
+        "KV pages",
+        format!("{}{} (int{})", report.kv_pages, of_bytes(report.kv_page_bytes), report.kv_bits),
+    );
+    row(
+        "ternary weights",
+        format!("{} ({:.3} bits each)", report.ternary_weights, report.bits_per_weight),
+    );
+    row("image, bytes", report.bytes.to_string());
+    if let Some(state) = report.state_bytes {
+        row("state, bytes", state.to_string());
+    }
+    row("checksums", format!("{} pages compared, all equal", report.checked_pages));
+    text += &format!("\n{:<18} {:>12} {:>14}\n", "section", "offset", "bytes");
+    for section in &report.sections {
+        text += &format!("{:<18} {:>#12x} {:>14}\n", section.name, section.offset, section.bytes);
+    }
+    text += &format!("\n{:<18} {:>12} {:>14}\n", "program", "address", "commands");
+    for program in &report.programs {
+        text +=
+            &format!("{:<18} {:>#12x} {:>14}\n", program.name, program.address, program.commands);
     }
     for warning in &report.warnings {
         text += &format!("warning: {warning}\n");

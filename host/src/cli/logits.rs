@@ -1,11 +1,10 @@
 //! `terntable logits`.
 
-use super::{DeviceArg, HeadArg, ModelArg, print_json, print_text};
+use super::{CardArg, DeviceArg, HeadArg, ModelArg, print_json, print_text};
 use serde::Serialize;
 use terntable::{
     Error,
-    device::{AnyDevice, DeviceName},
-    runner::Runner,
+    device::{DeviceName, with_feed},
 };
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +17,8 @@ pub struct Args {
     /// Where the integers are added up.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
+    #[command(flatten)]
+    card: CardArg,
     /// Which head scores the tokens; rows that the two-stage head leaves out are null.
     #[arg(long, value_enum, default_value = "full")]
     head: HeadArg,
@@ -37,9 +38,9 @@ struct Report {
 pub fn run(args: &Args) -> Result<(), Error> {
     let model = args.model.open()?.model()?;
     let name = DeviceName::from(args.device);
-    let mut device = AnyDevice::open(name, &model)?;
-    let mut runner = Runner::new(&model, device.as_device(), args.head.into());
-    let ranked = runner.feed(&args.tokens, args.tokens.len(), |_| {})?;
+    let (ranked, _) = with_feed(name, &model, args.head.into(), &args.card.config()?, |runner| {
+        runner.feed(&args.tokens, args.tokens.len(), &mut |_| {})
+    })?;
     if !args.json {
         let mut table = format!("{:>8}  {:>6}  best next tokens (logit)\n", "position", "token");
         for (position, (token, candidates)) in args.tokens.iter().zip(&ranked).enumerate() {

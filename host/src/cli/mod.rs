@@ -4,6 +4,7 @@ mod eval;
 mod generate;
 mod inspect;
 mod logits;
+mod pack;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use terntable::{Error, device::DeviceName, import::Checkpoint};
-use terntable_golden::head::HeadMode;
+use terntable_golden::{card::config::CardConfig, head::HeadMode};
 
 /// Ternary language models by table lookup: golden model, CPU and simulated card, bit for bit.
 ///
@@ -34,7 +35,9 @@ enum Command {
     Verify(verify::Args),
     /// Loss on a text, in nats a character.
     Eval(eval::Args),
-    /// Explain a checkpoint: architecture, tensors, formats, scales; warn of damage.
+    /// Pack a checkpoint into an image for a card.
+    Pack(pack::Args),
+    /// Explain a checkpoint or a card image: sizes, formats, sections, programs; warn of damage.
     Inspect(inspect::Args),
 }
 
@@ -45,6 +48,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Pack(args) => pack::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
 }
@@ -81,6 +85,8 @@ enum DeviceArg {
     Cpu,
     /// Every linear layer in the Verilated RTL, the rest in the golden model.
     Sim,
+    /// The golden card model: whole passes from an image.
+    CardGolden,
 }
 
 impl From<DeviceArg> for DeviceName {
@@ -89,6 +95,7 @@ impl From<DeviceArg> for DeviceName {
             DeviceArg::Golden => DeviceName::Golden,
             DeviceArg::Cpu => DeviceName::Cpu,
             DeviceArg::Sim => DeviceName::Sim,
+            DeviceArg::CardGolden => DeviceName::CardGolden,
         }
     }
 }
@@ -107,6 +114,20 @@ impl From<HeadArg> for HeadMode {
             HeadArg::TwoStage => HeadMode::TwoStage,
             HeadArg::Full => HeadMode::Full,
         }
+    }
+}
+
+/// The card of the card devices.
+#[derive(Debug, clap::Args)]
+struct CardArg {
+    /// Configuration of the card devices: sim-small, kv260, alveo, or the TOML file of one.
+    #[arg(long, value_name = "NAME", default_value = "sim-small")]
+    card: String,
+}
+
+impl CardArg {
+    fn config(&self) -> Result<CardConfig, Error> {
+        terntable::pack::card(&self.card)
     }
 }
 

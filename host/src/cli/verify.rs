@@ -1,14 +1,15 @@
 //! `terntable verify`.
 
-use super::{DeviceArg, ModelArg, print_json, print_text, progress_bar};
+use super::{CardArg, DeviceArg, ModelArg, print_json, print_text, progress_bar};
 use serde::Serialize;
 use std::path::PathBuf;
 use terntable::{
     Error,
-    device::{AnyDevice, DeviceName},
+    card::CardRunner,
+    device::{AnyDevice, DeviceName, golden_card},
     generate::Prompt,
-    lockstep::{Difference, Lockstep, Scope},
-    runner::{Runner, SLOTS},
+    lockstep::{Difference, Lockstep, Scope, candidates_differ},
+    runner::{Feed, Runner, SLOTS},
     sim::{Fault, FaultUnit, Sim, Usage, fault_bits},
 };
 use terntable_golden::{
@@ -24,6 +25,8 @@ pub struct Args {
     /// The device to compare with the golden model.
     #[arg(long, value_enum, default_value = "sim")]
     device: DeviceArg,
+    #[command(flatten)]
+    card: CardArg,
     /// Flip one bit inside the simulated card first: UNIT is table, weight or accumulator. The
     /// comparison must then fail.
     #[arg(long, value_name = "UNIT:BIT", value_parser = fault)]
@@ -75,18 +78,28 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let prompt = Prompt::encode(&model, &checkpoint.tokenizer()?, &args.prompt)?;
     let tokens = prompt.tokens();
     let name = DeviceName::from(args.device);
-    let mut device = open(args, name, &model)?;
-    let (compared, difference) = compare(&model, &mut device, tokens)?;
-    let report = Report {
+    let mut report = Report {
         device: name.as_str(),
-        compared,
-        equal: difference.is_none(),
+        compared: 0,
+        equal: false,
         injected: args.inject.map(|f| f.to_string()),
         seed: seed::seed(),
-        usage: device.usage()?,
-        cycle: device.cycle(),
-        difference,
+        usage: None,
+        cycle: None,
+        difference: None,
     };
+    if name == DeviceName::CardGolden {
+        refuse_faults(args)?;
+        let card = args.card.config()?;
+        let mut card = CardRunner::new(golden_card(&model, &card)?, HeadMode::TwoStage)?;
+        (report.compared, report.difference) = compare_passes(&model, &mut card, tokens)?;
+    } else {
+        let mut device = open(args, name, &model)?;
+        (report.compared, report.difference) = compare(&model, &mut device, tokens)?;
+        (report.usage, report.cycle) = (device.usage()?, device.cycle());
+    }
+    report.equal = report.difference.is_none();
+    let compared = report.compared;
     if args.json {
         print_json(&report)?;
     }
@@ -114,13 +127,21 @@ fn open<'a>(args: &Args, name: DeviceName, model: &'a Model) -> Result<AnyDevice
         return AnyDevice::open(name, model);
     }
     if name != DeviceName::Sim {
-        return Err(Error::Input("--inject and --trace need --device sim".into()));
+        refuse_faults(args)?;
     }
     let mut sim = Sim::open_for_faults(model, args.trace.as_deref())?;
     if let Some(fault) = args.inject {
         sim.inject(fault);
     }
     Ok(AnyDevice::Sim(Box::new(sim)))
+}
+
+/// Only the simulated card has faults and waveforms.
+fn refuse_faults(args: &Args) -> Result<(), Error> {
+    match args.trace.is_some() || args.inject.is_some() {
+        true => Err(Error::Input("--inject and --trace need --device sim".into())),
+        false => Ok(()),
+    }
 }
 
 /// The command that does the same again, with a waveform where there is one.
@@ -138,6 +159,7 @@ fn rerun(args: &Args) -> String {
         DeviceName::Sim => " --device sim --trace verify.fst",
         DeviceName::Cpu => " --device cpu",
         DeviceName::Golden => " --device golden",
+        DeviceName::CardGolden => " --device card-golden",
     };
     format!("rerun: {command}")
 }
@@ -172,4 +194,31 @@ fn compare(
         (Err(error), None) => Err(error),
         (Ok(()), None) => Ok((lockstep.compared, None)),
     }
+}
+
+/// The same for a card, which runs whole passes: ranked candidates of every position.
+fn compare_passes(
+    model: &Model,
+    card: &mut dyn Feed,
+    tokens: &[u32],
+) -> Result<(u64, Option<Difference>), Error> {
+    let mut golden = Golden::new(model);
+    let mut reference = Runner::new(model, &mut golden, HeadMode::TwoStage);
+    let bar = progress_bar(tokens.len() as u64, "tokens");
+    let (prefill, decode) = tokens.split_at(tokens.len() * 2 / 3);
+    let mut compared = 0;
+    for part in prefill.chunks(SLOTS).chain(decode.chunks(1)) {
+        let first = card.position();
+        let expected = reference.feed(part, part.len(), |_| {})?;
+        let got = card.feed(part, part.len(), &mut |_| {})?;
+        bar.inc(part.len() as u64);
+        for (i, (expected, got)) in expected.iter().zip(&got).enumerate() {
+            compared += 2 * expected.len() as u64;
+            if let Some(difference) = candidates_differ(first + i, expected, got) {
+                return Ok((compared, Some(difference)));
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok((compared, None))
 }
