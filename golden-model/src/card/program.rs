@@ -409,3 +409,70 @@ pub fn split(rows: usize, largest: usize) -> impl Iterator<Item = (usize, usize)
 pub fn scales(model: &Model, layer: usize) -> [f32; 7] {
     Projection::ALL.map(|p| model.layers[layer].projections[p as usize].scale)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of a matrix in panels of at most `largest` rows.
+    fn bytes(card: &CardConfig, (rows, cols): (usize, usize), largest: usize) -> usize {
+        split(rows, largest).map(|(_, rows)| card.geometry().panel_bytes(rows, cols)).sum()
+    }
+
+    #[test]
+    fn panels_of_real_models_stay_below_1_68_bits_a_weight() {
+        let card = CardConfig::named("kv260").unwrap();
+        // bitnet-b1.58-2B-4T; a model of 0.73 billion weights.
+        for (hidden, ffn, heads, kv_heads, head_dim) in
+            [(2560, 6912, 20, 5, 128), (1536, 4096, 24, 24, 64)]
+        {
+            let size = PanelSize::new(&card, head_dim, DEFAULT_PANEL_TILES).unwrap();
+            let (q, kv) = (heads * head_dim, kv_heads * head_dim);
+            let parts = [
+                ((q, hidden), size.heads * head_dim),
+                ((kv, hidden), size.heads * head_dim),
+                ((kv, hidden), size.heads * head_dim),
+                ((hidden, q), size.plain),
+                ((ffn, hidden), size.planes),
+                ((ffn, hidden), size.planes),
+                ((hidden, ffn), size.plain),
+            ];
+            let all: usize =
+                parts.iter().map(|(shape, largest)| bytes(&card, *shape, *largest)).sum();
+            let weights: usize = parts.iter().map(|((rows, cols), _)| rows * cols).sum();
+            let bits = 8.0 * all as f64 / weights as f64;
+            println!("hidden {hidden}: {bits:.4} bits a weight");
+            assert!(bits <= 1.68, "hidden {hidden}: {bits}");
+        }
+    }
+
+    #[test]
+    fn panels_begin_at_whole_chunks_and_fit_the_card() {
+        for name in CardConfig::names() {
+            let card = CardConfig::named(name).unwrap();
+            for tiles in [1, 7, 8, 100, 128, card.panel_tiles, 1 << 20] {
+                let size = PanelSize::new(&card, 64, tiles).unwrap();
+                for rows in [size.plain, size.planes] {
+                    assert!(rows > 0 && rows.is_multiple_of(card.chunk_rows()));
+                }
+                let most = card.panel_tiles;
+                assert!(card.geometry().tiles(size.plain) <= most);
+                assert!(2 * card.geometry().tiles(size.planes) <= most);
+                assert!(card.geometry().tiles(size.heads * 64) <= most);
+                assert!(card.geometry().tiles(size.screen) <= most);
+            }
+        }
+    }
+
+    #[test]
+    fn multiplies_stand_one_panel_ahead() {
+        let panel = |first| Panel { address: 0, first, rows: 5, tiles: 1, blocks: 1 };
+        let mut out = Commands::new();
+        let steps = (0..3).map(|i| (panel(5 * i), Command::Square {})).collect();
+        stream(&mut out, Destination::Head, steps);
+        let names: Vec<&str> = out.iter().map(|(_, command)| command.info().name).collect();
+        assert_eq!(names, ["multiply", "multiply", "square", "multiply", "square", "square"]);
+        let waits: Vec<bool> = out.iter().map(|(waits, _)| waits.has(Unit::Vector)).collect();
+        assert_eq!(waits, [true, false, false, false, false, false]);
+    }
+}

@@ -1,22 +1,24 @@
 //! The card gives the model's bits.
 
-use crate::rig::{Rig, bits, random_model, slot};
+use crate::rig::{Rig, bits, random_model, random_model_for, slot};
 use terntable_golden::{
-    card::program::ProgramKind,
+    card::{config::CardConfig, program::ProgramKind},
     head::HeadMode,
     model::{Golden, Sequence, Slot},
     sample::mix,
 };
 
 /// Random passes of one to all slots over three sequences, chunks and single tokens mixed, with every
-/// program; candidates and logits bit for bit.
+/// program on every card; candidates and logits bit for bit.
 #[test]
 fn passes_equal_the_model() {
     let (mut heads, mut slots_run) = (0, 0);
     for seed in 0..80_u64 {
-        let model = random_model(seed);
+        let name = ["sim-small", "kv260", "sim-small", "alveo"][seed as usize % 4];
+        let card = CardConfig::named(name).unwrap();
+        let model = random_model_for(&card, seed);
         let tiles = [None, Some(8), Some(20)][seed as usize % 3];
-        let mut rig = Rig::new(&model, tiles);
+        let mut rig = Rig::on(card, &model, tiles);
         let mut device = Golden::new(&model);
         let mut sequences: Vec<Sequence> = (0..3).map(|_| model.sequence()).collect();
         let ids = [0; 3].map(|_| rig.kv.create().unwrap());
@@ -26,9 +28,11 @@ fn passes_equal_the_model() {
             let kind = ProgramKind::ALL[draw(0) as usize % 4];
             let mut pass = rig.pass(kind);
             let mut slots: Vec<Slot> = Vec::new();
-            let mut room = 1 + draw(1) as usize % rig.card.slots;
+            let held = ids.map(|id| rig.kv.length(id).unwrap());
+            let left = model.config.context - held.into_iter().max().unwrap();
+            let mut room = 1 + draw(1) as usize % rig.card.slots.min(left);
             for (index, id) in ids.into_iter().enumerate() {
-                let count = (draw(2 + index as u64) as usize % 3).min(room);
+                let count = (draw(2 + index as u64) as usize % (rig.card.slots / 2 + 1)).min(room);
                 let count = if index == 2 && slots.is_empty() { room } else { count };
                 room -= count;
                 let first = rig.kv.length(id).unwrap();

@@ -24,9 +24,14 @@ pub fn real(seed: u64, n: usize, around: f32) -> Vec<f32> {
     (0..n).map(value).collect()
 }
 
-/// A random model for the small card. What the seed chooses: ragged sizes, shared key-value heads,
+/// A random model for the small card, of one to two layers. What the seed chooses: ragged sizes, shared key-value heads,
 /// int4, the gate, a tied head, bf16 embeddings, a vocabulary below and above the candidates.
 pub fn random_model(seed: u64) -> Model {
+    random_model_for(&small_card(), seed)
+}
+
+/// A random model whose heads suit a card.
+pub fn random_model_for(card: &CardConfig, seed: u64) -> Model {
     let draw = |salt: u64, n: u64| (mix(seed ^ salt << 50) % n) as usize;
     let heads = [4, 8, 4, 2][draw(1, 4)];
     let config = Config {
@@ -35,7 +40,7 @@ pub fn random_model(seed: u64) -> Model {
         layers: 1 + draw(4, 2),
         heads,
         kv_heads: heads / [1, 2, 4, 2][draw(5, 4)].min(heads),
-        head_dim: [16, 32][draw(6, 2)],
+        head_dim: [16, 32][draw(6, 2)].max(2 * card.lanes),
         vocab: [40, 257, 400][draw(7, 3)] + draw(8, 9),
         context: 96,
         rope_theta: 10_000.0,
@@ -75,8 +80,12 @@ pub fn small_card() -> CardConfig {
 }
 
 pub fn built(model: &Model, panel_tiles: Option<usize>) -> Built {
+    built_for(&small_card(), model, panel_tiles)
+}
+
+pub fn built_for(card: &CardConfig, model: &Model, panel_tiles: Option<usize>) -> Built {
     let options = BuildOptions { name: "random".into(), pages: Some(40), panel_tiles };
-    build(model, &small_card(), &options, &mut |_, _| {}).unwrap()
+    build(model, card, &options, &mut |_, _| {}).unwrap()
 }
 
 /// A golden card and the host's books.
@@ -89,7 +98,11 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(model: &Model, panel_tiles: Option<usize>) -> Self {
-        let (card, built) = (small_card(), built(model, panel_tiles));
+        Self::on(small_card(), model, panel_tiles)
+    }
+
+    pub fn on(card: CardConfig, model: &Model, panel_tiles: Option<usize>) -> Self {
+        let built = built_for(&card, model, panel_tiles);
         let state = built.layout.state_bytes as usize;
         let machine = Machine::new(&card, built.image.bytes().to_vec(), state);
         let kv = KvPages::new(&built.layout, model.config.context);

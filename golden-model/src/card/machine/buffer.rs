@@ -114,10 +114,4 @@ impl<T: Lane> Buffer<T> {
             self.known[index] = true;
         }
     }
-
-    /// Elements whose value is no longer named.
-    pub(super) fn forget(&mut self, range: std::ops::Range<usize>) {
-        let end = range.end.min(self.known.len());
-        self.known[range.start.min(end)..end].fill(false);
-    }
 }

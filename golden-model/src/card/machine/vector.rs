@@ -142,9 +142,6 @@ impl Machine {
     ) -> Result<(), Fault> {
         let head_dim = self.model.head_dim;
         let rows = heads * head_dim;
-        // The projections pass through Y; what they leave there is nobody's input.
-        let used = self.y_base(self.pass.slots.len(), rows);
-        self.y.forget(0..used);
         for slot in 0..self.pass.slots.len() {
             let sums = panel.plane(slot, 0, rows, self.card.rows);
             let mut values = dequantise(&sums, self.step_a[slot], scale);
@@ -152,6 +149,11 @@ impl Machine {
             for (i, head) in values.chunks_exact_mut(head_dim).enumerate() {
                 if which != kind::V {
                     rotate(head, &rope);
+                }
+                let base = self.y_base(slot, rows) + i * head_dim;
+                for (j, value) in head.iter_mut().enumerate() {
+                    *value = canonical(*value);
+                    self.y.set(base + j, *value);
                 }
                 match which {
                     kind::Q => self.write_query(slot, first_head + i, head),
