@@ -12,3 +12,4 @@ pub mod machine;
 pub mod pass;
 pub mod program;
 pub mod shape;
+pub mod stripe;
