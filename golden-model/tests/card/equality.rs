@@ -3,7 +3,7 @@
 use crate::rig::{Rig, bits, random_model, random_model_for, slot};
 use terntable_golden::{
     card::{config::CardConfig, program::ProgramKind},
-    head::HeadMode,
+    head::{Head, HeadMode},
     model::{Golden, Sequence, Slot},
     sample::mix,
 };
@@ -78,6 +78,23 @@ fn passes_equal_the_model() {
     }
     println!("{slots_run} slots, {heads} heads");
     assert!(heads > 300 && slots_run > 1200, "{slots_run} slots, {heads} heads");
+}
+
+/// A head whose rows are all the same: ties everywhere go to the lower id.
+#[test]
+fn ties_go_to_the_lower_id() {
+    let mut model = random_model(0);
+    let (vocab, hidden) = (400, model.config.hidden);
+    model.config.vocab = vocab;
+    model.embedding = vec![0.5; vocab * hidden];
+    model.head = Head::new(vocab, hidden, &model.embedding).unwrap();
+    let mut rig = Rig::new(&model, Some(20));
+    let id = rig.kv.create().unwrap();
+    for kind in [ProgramKind::TwoStage, ProgramKind::Full] {
+        rig.feed(kind, id, &[7]);
+        let tokens: Vec<u32> = rig.results(0, vocab).into_iter().map(|(token, _)| token).collect();
+        assert_eq!(tokens, (0..256).collect::<Vec<u32>>());
+    }
 }
 
 /// The buffers after a pass hold what the model computed.

@@ -75,13 +75,10 @@ impl Machine {
         runs
     }
 
-    /// The physical pages of rows 0 to `extent`.
+    /// The entries of a page table for rows 0 to `extent`.
     fn pages(&self, table: u64, extent: usize) -> Result<Vec<u32>, Fault> {
-        let page = |i: usize| {
-            let page = self.memory.word(offset(table, 4 * i))?;
-            if page < self.model.pages { Ok(page) } else { Err(ErrorCode::Page.into()) }
-        };
-        (0..extent.div_ceil(self.card.page_rows)).map(page).collect()
+        let pages = 0..extent.div_ceil(self.card.page_rows);
+        pages.map(|i| self.memory.word(offset(table, 4 * i))).collect()
     }
 
     fn stream(&self, base: u64, pages: &[u32], head: usize) -> Result<Stream, Fault> {
