@@ -98,17 +98,17 @@ fn descriptors() {
     bench.word(ErrorCode::PassProgram, 4, 0);
     bench.word(ErrorCode::PassProgram, 4, 100);
     bench.word(ErrorCode::PassProgram, 4, 1 << 22);
-    bench.word(ErrorCode::MemoryRead, 3, 0x7f);
+    bench.word(ErrorCode::Read, 3, 0x7f);
     bench.word(ErrorCode::NoEnd, 4, 128);
     // Slot 0: token, position, row, history, flags, page table.
-    bench.word(ErrorCode::Pass, 16, 1 << 20);
+    bench.word(ErrorCode::Slot, 16, 1 << 20);
     bench.word(ErrorCode::Size, 17, 96);
-    bench.word(ErrorCode::Pass, 18, 40 * 8);
+    bench.word(ErrorCode::Slot, 18, 40 * 8);
     bench.word(ErrorCode::PassSlot, 19, 1);
     bench.word(ErrorCode::PassSlot, 21, 3);
     bench.word(ErrorCode::PassSlot, 22, 2);
     bench.word(ErrorCode::PassSlot, 23, 0x180);
-    bench.word(ErrorCode::MemoryRead, 22, 0xffff_fff0);
+    bench.word(ErrorCode::Read, 22, 0xffff_fff0);
     // Both slots see more rows than all pages hold.
     let mut long = bench.descriptor.clone();
     for slot in [1, 2] {
@@ -116,7 +116,7 @@ fn descriptors() {
     }
     let program = encode(&bench.commands).unwrap();
     let error = bench.run_bytes(&program, long);
-    assert_eq!(error.unwrap().code, ErrorCode::Pass);
+    assert_eq!(error.unwrap().code, ErrorCode::Slot);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn begins() {
     bench.command(ErrorCode::Model, "begin", set!(Begin.pages = 0));
     bench.command(ErrorCode::Model, "begin", set!(Begin.head_bytes = 16));
     bench.command(ErrorCode::Model, "begin", set!(Begin.page_bytes = 16));
-    bench.command(ErrorCode::Pass, "begin", set!(Begin.vocab = 4));
+    bench.command(ErrorCode::Slot, "begin", set!(Begin.vocab = 4));
 }
 
 #[test]
@@ -221,8 +221,8 @@ fn addresses() {
     bench.command(ErrorCode::Address, "screen", set!(Screen.weights = 2));
     bench.command(ErrorCode::Address, "attend", set!(Attend.spill = 0));
     bench.command(ErrorCode::Address, "attend", set!(Attend.kv_base = STATE | 4));
-    bench.command(ErrorCode::MemoryRead, "multiply", set!(Multiply.address = 1 << 38));
-    bench.command(ErrorCode::MemoryRead, "load", set!(Load.address = STATE - 16));
+    bench.command(ErrorCode::Read, "multiply", set!(Multiply.address = 1 << 38));
+    bench.command(ErrorCode::Read, "load", set!(Load.address = STATE - 16));
     // Reserved bits above the first address.
     let mut bytes = encode(&bench.commands).unwrap();
     let index = bench.first("load");
@@ -237,7 +237,7 @@ fn addresses() {
         index
     });
     let outside = (bench.rig.layout().state_bytes | STATE).next_multiple_of(16);
-    bench.program(ErrorCode::MemoryWrite, |commands| {
+    bench.program(ErrorCode::Write, |commands| {
         let is_key = |command: &Command| matches!(command, Command::Project { kind: 1, .. });
         let index = commands.iter().position(|(_, command)| is_key(command)).unwrap();
         set!(Project.kv_base = outside)(&mut commands[index].1);

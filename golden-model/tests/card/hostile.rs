@@ -100,8 +100,8 @@ fn corrupted_memory_ends_in_a_result_or_a_code() {
         ErrorCode::Size,
         ErrorCode::Address,
         ErrorCode::Panel,
-        ErrorCode::Pass,
-        ErrorCode::MemoryRead,
+        ErrorCode::Slot,
+        ErrorCode::Read,
         ErrorCode::Page,
     ];
     let missing: Vec<_> = codes.iter().filter(|c| !seen.contains_key(&(**c as u8))).collect();
@@ -181,6 +181,41 @@ fn damaged_images_are_refused() {
     for junk in [&b""[..], b"TTCARD\r\n", &[0xff; 5000]] {
         assert!(Image::parse(junk.to_vec()).is_err());
     }
+}
+
+/// Header fields that contradict the file, each with a right checksum.
+#[test]
+fn every_header_field_is_checked() {
+    let rig = Rig::new(&random_model(2), None);
+    let forged = |at: usize, value: u64, bytes: usize, part: &str| {
+        let mut forged = rig.built.image.bytes().to_vec();
+        forged[at..at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
+        let crc = terntable_golden::card::image::crc32c(&forged[..4092]);
+        forged[4092..4096].copy_from_slice(&crc.to_le_bytes());
+        let text = Image::parse(forged).unwrap_err().to_string();
+        assert!(text.contains(part), "{at}: expected {part:?} in {text:?}");
+    };
+    let section = |kind: SectionKind| rig.built.image.header.section(kind);
+    let rope = section(SectionKind::Rope);
+    let sections = |i: usize| 256 + 32 * i;
+    forged(sections(2) + 8, rope.offset + 4096, 8, "section rotary table");
+    forged(sections(2) + 8, rope.offset - 4096, 8, "section rotary table");
+    forged(sections(2) + 16, rope.bytes + 4096, 8, "section panels");
+    forged(sections(2) + 16, u64::MAX, 8, "section rotary table");
+    forged(sections(2), 3, 4, "section rotary table");
+    forged(sections(8) + 16, 4, 8, "table of checksums");
+    forged(1024 + 8, section(SectionKind::Programs).offset - 4096, 8, "program pass");
+    forged(1024 + 16, 100, 8, "program pass");
+    forged(1024 + 32 + 16, 1 << 30, 8, "program two-stage head");
+    forged(24, 4096, 8, "truncated");
+    forged(12, 512, 4, "page size");
+    forged(32, 0, 4, "hidden is 0");
+    forged(72, 2, 4, "gate");
+    forged(76, 5, 4, "4 nor 8 bits");
+    forged(80, 8, 4, "16 nor 32 bits");
+    forged(88, 1, 4, "table of checksums");
+    forged(92, 8, 4, "number of sections");
+    forged(96, 6, 4, "number of programs");
 }
 
 /// Headers whose checksum is right and whose fields are not.

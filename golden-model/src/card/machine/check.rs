@@ -115,7 +115,7 @@ pub(super) fn begin(card: &CardConfig, pass: &Pass, command: &Command) -> Result
             && page_of(slot.row) < pages
             && (slot.history == 0 || page_of(slot.history - 1) < pages)
     };
-    verdict(pass.slots.iter().all(inside), ErrorCode::Pass)?;
+    verdict(pass.slots.iter().all(inside), ErrorCode::Slot)?;
     let slots = pass.slots.len();
     let query = model.query_columns();
     let words = |columns: usize| slots * columns.div_ceil(card.lanes);

@@ -4,7 +4,8 @@ use thiserror::Error;
 
 macro_rules! codes {
     ($( $name:ident = $value:literal, $text:literal; )*) => {
-        /// Why a pass stopped; the numbers are those of the card's register ERROR_CODE.
+        /// Why a pass stopped; the numbers are those of the card's register ERROR_CODE. Some only the
+        /// hardware knows.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum ErrorCode {
@@ -51,12 +52,17 @@ codes! {
     Wait = 0x1c, "the wait mask names no unit, or the multiply unit behind panels that it cannot finish";
     NoEnd = 0x1d, "the program ends without end";
     AfterEnd = 0x1e, "commands after end";
-    Pass = 0x1f, "a token or a row of the pass is outside the model";
-    MemoryRead = 0x21, "a read outside its region";
-    MemoryWrite = 0x22, "a write outside the state region";
+    Slot = 0x1f, "a token or a row of the pass is outside the model";
+    Read = 0x21, "a read outside its region";
+    Write = 0x22, "a write outside the state region";
+    Shape = 0x23, "a burst that is not aligned or crosses a block";
+    ReadResponse = 0x24, "the memory answered a read with an error";
+    WriteResponse = 0x25, "the memory answered a write with an error";
     Page = 0x30, "a page number outside the cache";
     Spill = 0x31, "the scores of an attention do not fit their memory";
     Checksum = 0x32, "a page has another checksum";
+    Timeout = 0x40, "nothing moved for too long";
+    Aborted = 0x41, "the host ended the pass";
 }
 
 /// A pass that stopped.
@@ -93,5 +99,26 @@ impl Fault {
 impl From<ErrorCode> for Fault {
     fn from(code: ErrorCode) -> Self {
         Self { code, address: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The RTL's names and numbers, where its package is at hand.
+    #[test]
+    fn the_rtl_has_the_same_codes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../rtl/card/tt_card_pkg.sv");
+        let Ok(text) = std::fs::read_to_string(path) else { return };
+        let codes = text.lines().filter_map(|line| {
+            let (name, value) = line.trim().strip_prefix("Err")?.split_once("= 8'h")?;
+            let number = u8::from_str_radix(value.trim_end_matches(','), 16).ok()?;
+            Some((name.trim().to_string(), number))
+        });
+        for (name, number) in codes.filter(|(name, _)| name != "None") {
+            let code = ErrorCode::of(number).map(|code| format!("{code:?}"));
+            assert_eq!(code, Some(name), "{number:#04x}");
+        }
     }
 }

@@ -31,7 +31,7 @@ impl Memory {
 
     /// Reads bytes of either region.
     pub fn read(&self, address: u64, bytes: usize) -> Result<&[u8], Fault> {
-        let fault = Fault::at(ErrorCode::MemoryRead, address);
+        let fault = Fault::at(ErrorCode::Read, address);
         let range = self.range(address, bytes).ok_or(fault)?;
         Ok(if address & STATE == 0 { &self.image[range] } else { &self.state[range] })
     }
@@ -41,7 +41,7 @@ impl Memory {
         let range = self.range(address, bytes.len()).filter(|_| address & STATE != 0);
         match range {
             Some(range) => self.state[range].copy_from_slice(bytes),
-            None => return Err(Fault::at(ErrorCode::MemoryWrite, address)),
+            None => return Err(Fault::at(ErrorCode::Write, address)),
         }
         Ok(())
     }
