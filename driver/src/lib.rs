@@ -5,10 +5,12 @@
 //!                                                 -> Status  (what went wrong, and what to do)
 //! ```
 //!
-//! [`registers`] is generated from `rtl/registers/tt_engine_regs.rdl`.
+//! [`registers`] is generated from `rtl/registers/tt_engine_regs.rdl`, [`card_registers`] from
+//! `rtl/registers/tt_card_regs.rdl`.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod card_registers;
 pub mod identity;
 pub mod registers;
 pub mod status;

@@ -16,7 +16,7 @@ pub struct Field {
 
 impl Field {
     /// The field of `bits` bits from bit `shift` up.
-    const fn new(shift: u32, bits: u32) -> Self {
+    pub(crate) const fn new(shift: u32, bits: u32) -> Self {
         Self { shift, bits }
     }
 

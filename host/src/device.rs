@@ -2,11 +2,11 @@
 
 use crate::{
     Error,
-    card::{CardModel, CardRunner, GoldenCard},
+    card::{Card, CardModel, CardRunner, GoldenCard},
     cpu::Cpu,
     pack::{PackOptions, pack_model},
     runner::{Feed, Runner},
-    sim::{Sim, Usage},
+    sim::{Recording, SimCard, Usage},
 };
 use terntable_golden::{
     card::config::CardConfig,
@@ -21,7 +21,7 @@ pub enum DeviceName {
     Golden,
     /// Plain integer products on the CPU.
     Cpu,
-    /// Every linear layer in the Verilated RTL, the rest in the golden model.
+    /// The Verilated RTL of the whole card; the host only samples.
     Sim,
     /// The golden card model: whole passes from an image.
     CardGolden,
@@ -45,8 +45,6 @@ pub enum AnyDevice<'a> {
     Golden(Golden<'a>),
     /// See [`DeviceName::Cpu`].
     Cpu(Cpu<'a>),
-    /// See [`DeviceName::Sim`].
-    Sim(Box<Sim<'a>>),
 }
 
 impl<'a> AnyDevice<'a> {
@@ -55,31 +53,13 @@ impl<'a> AnyDevice<'a> {
         Ok(match name {
             DeviceName::Golden => AnyDevice::Golden(Golden::new(model)),
             DeviceName::Cpu => AnyDevice::Cpu(Cpu::new(model)),
-            DeviceName::Sim => AnyDevice::Sim(Box::new(Sim::open(model)?)),
-            DeviceName::CardGolden => {
+            DeviceName::Sim | DeviceName::CardGolden => {
                 return Err(Error::Input(format!(
-                    "{} runs whole passes; this command needs the parts of one: take golden, cpu or \
-                     sim",
+                    "{} runs whole passes; this command needs the parts of one: take golden or cpu",
                     name.as_str()
                 )));
             }
         })
-    }
-
-    /// What the simulated card spent so far; `None` on other devices.
-    pub fn usage(&mut self) -> Result<Option<Usage>, Error> {
-        match self {
-            AnyDevice::Sim(sim) => sim.usage().map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    /// The clock cycle that the simulated card has come to; `None` on other devices.
-    pub fn cycle(&self) -> Option<u64> {
-        match self {
-            AnyDevice::Sim(sim) => Some(sim.cycle()),
-            _ => None,
-        }
     }
 
     /// The device as the model's passes use it.
@@ -87,15 +67,14 @@ impl<'a> AnyDevice<'a> {
         match self {
             AnyDevice::Golden(device) => device,
             AnyDevice::Cpu(device) => device,
-            AnyDevice::Sim(device) => device.as_mut(),
         }
     }
 }
 
-/// Puts a model on the golden card, as an image made for that card.
-pub fn golden_card(model: &Model, card: &CardConfig) -> Result<CardModel<GoldenCard>, Error> {
-    let image = pack_model(model, card, &PackOptions::default(), |_, _| {})?;
-    CardModel::open(GoldenCard::new(card), &image)
+/// Puts a model on a card, as an image made for it.
+pub fn on_card<C: Card>(model: &Model, card: C) -> Result<CardModel<C>, Error> {
+    let image = pack_model(model, card.config(), &PackOptions::default(), |_, _| {})?;
+    CardModel::open(card, &image)
 }
 
 /// Runs one sequence of a model on a device, or on a card of the given configuration; says what the
@@ -105,13 +84,26 @@ pub fn with_feed<T>(
     model: &Model,
     head: HeadMode,
     card: &CardConfig,
+    recording: &Recording,
     run: impl FnOnce(&mut dyn Feed) -> Result<T, Error>,
 ) -> Result<(T, Option<Usage>), Error> {
-    if name == DeviceName::CardGolden {
-        let mut runner = CardRunner::new(golden_card(model, card)?, head)?;
-        return Ok((run(&mut runner)?, None));
+    match name {
+        DeviceName::Sim => {
+            let card = SimCard::open(card, recording)?;
+            let mut runner = CardRunner::new(on_card(model, card)?, head)?;
+            let result = run(&mut runner)?;
+            Ok((result, Some(runner.model().card().usage()?)))
+        }
+        _ if recording.wanted() => {
+            Err(Error::Input("--trace and --perfetto need --device sim".into()))
+        }
+        DeviceName::CardGolden => {
+            let mut runner = CardRunner::new(on_card(model, GoldenCard::new(card))?, head)?;
+            Ok((run(&mut runner)?, None))
+        }
+        DeviceName::Golden | DeviceName::Cpu => {
+            let mut device = AnyDevice::open(name, model)?;
+            Ok((run(&mut Runner::new(model, device.as_device(), head))?, None))
+        }
     }
-    let mut device = AnyDevice::open(name, model)?;
-    let result = run(&mut Runner::new(model, device.as_device(), head))?;
-    Ok((result, device.usage()?))
 }

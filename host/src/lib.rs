@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod card_lockstep;
 pub mod cpu;
 pub mod device;
 pub mod error;

@@ -61,21 +61,11 @@ pub fn candidates_differ(
     }
 }
 
-/// What the candidate computes itself; the rest would compare the reference with itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Linear layers, attention and head rows.
-    Everything,
-    /// Linear layers.
-    LinearLayers,
-}
-
 /// Runs a reference and a candidate on the same inputs; goes on with the reference's results, or
 /// stops at the first difference.
 pub struct Lockstep<'a> {
     reference: &'a mut dyn Device,
     candidate: &'a mut dyn Device,
-    scope: Scope,
     /// Values compared so far.
     pub compared: u64,
     /// The difference that stopped it.
@@ -84,8 +74,8 @@ pub struct Lockstep<'a> {
 
 impl<'a> Lockstep<'a> {
     /// Compares `candidate` with `reference`.
-    pub fn new(reference: &'a mut dyn Device, candidate: &'a mut dyn Device, scope: Scope) -> Self {
-        Self { reference, candidate, scope, compared: 0, difference: None }
+    pub fn new(reference: &'a mut dyn Device, candidate: &'a mut dyn Device) -> Self {
+        Self { reference, candidate, compared: 0, difference: None }
     }
 
     fn compare<T: Copy>(
@@ -140,9 +130,6 @@ impl Device for Lockstep<'_> {
         positions: usize,
     ) -> Result<Vec<f32>, Error> {
         let expected = self.reference.attend(query, cache, head, positions)?;
-        if self.scope == Scope::LinearLayers {
-            return Ok(expected);
-        }
         let got = self.candidate.attend(query, cache, head, positions)?;
         let unit = || format!("attention, key-value head {head}, {positions} positions");
         self.compare(unit, None, |r| r, &expected, &got, |v| i64::from(v.to_bits()))?;
@@ -151,9 +138,6 @@ impl Device for Lockstep<'_> {
 
     fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error> {
         let expected = self.reference.head_dots(tokens, x)?;
-        if self.scope == Scope::LinearLayers {
-            return Ok(expected);
-        }
         let got = self.candidate.head_dots(tokens, x)?;
         let token = |index: usize| tokens[index] as usize;
         self.compare(|| "head".into(), None, token, &expected, &got, i64::from)?;

@@ -1,42 +1,46 @@
-//! The simulated card: every linear layer runs through the Verilated RTL, register writes, weight
-//! stream and all; what the RTL does not have yet runs in the golden model.
+//! The simulated card: the Verilated RTL of the whole card behind the same trait as any other.
 
-use crate::Error;
-use serde::Serialize;
-use std::{collections::HashMap, fmt, path::Path};
-use terntable_golden::{
-    Error as ModelError,
-    attention::{KvCache, attend},
-    model::{Device, Linear, Model},
-    pack::{Geometry, pack_panel},
-    quantise::Quantised,
+use crate::{
+    Error,
+    card::{Card, state_range},
 };
+use serde::Serialize;
+use std::{fmt, path::PathBuf};
+use terntable_golden::card::{command::STATE, config::CardConfig};
 pub use terntable_testbench::engine::FaultUnit;
 use terntable_testbench::{
-    engine::{EngineOptions, EngineParams, EngineSim, Job, JobSums},
+    build::Storage,
+    card::{CardCounters, CardOptions, CardSim},
     seed,
 };
 
-/// Cycles from the start of a layer to an injected fault: its first block is being looked up then.
+/// Cycles from the start of a multiply to an injected fault: its first block is being looked up then.
 const FAULT_CYCLE: u64 = 120;
 
-/// The Verilated engine with a model's weights in its memory.
-pub struct Sim<'a> {
-    model: &'a Model,
-    engine: EngineSim,
-    panels: HashMap<Linear, Vec<Panel>>,
-    fault: Option<Fault>,
+/// What to record of a simulation.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    /// Waveform to write (FST).
+    pub trace: Option<PathBuf>,
+    /// Perfetto trace to write (JSON).
+    pub perfetto: Option<PathBuf>,
 }
 
-/// A panel of a matrix in card memory.
-struct Panel {
-    address: u64,
-    rows: usize,
-    tiles: usize,
-    blocks: usize,
+impl Recording {
+    /// Whether anything is recorded.
+    pub fn wanted(&self) -> bool {
+        self.trace.is_some() || self.perfetto.is_some()
+    }
 }
 
-/// One bit to flip inside the card, in every layer until something is seen.
+/// The Verilated card.
+pub struct SimCard {
+    sim: CardSim,
+    config: CardConfig,
+    state_bytes: usize,
+}
+
+/// One bit to flip inside the card, in every multiply until something is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// Where.
@@ -45,174 +49,168 @@ pub struct Fault {
     pub bit: usize,
 }
 
-/// Bits of a unit that the first layer of any model uses.
-pub fn fault_bits(unit: FaultUnit) -> usize {
-    let card = Geometry::KV260;
-    match unit {
-        // The first table of slot 0: fourteen entries of ten bits.
-        FaultUnit::Table => 14 * 10,
-        // The rows of a beat; what is left of it is padding.
-        FaultUnit::Weight => 8 * card.rows * card.row_bytes(),
-        // The first tile: 24 bits a sum, row by row, slot by slot.
-        FaultUnit::Accumulator => 24 * card.rows * EngineParams::KV260.slots,
-    }
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.unit, self.bit)
     }
 }
 
+/// Bits of a unit of a card that the first multiply of any model uses.
+pub fn fault_bits(unit: FaultUnit, card: &CardConfig) -> usize {
+    let geometry = card.geometry();
+    match unit {
+        // The first table of slot 0: fourteen entries of ten bits.
+        FaultUnit::Table => 14 * 10,
+        // The rows of a beat; what is left of it is padding.
+        FaultUnit::Weight => 8 * geometry.rows * geometry.row_bytes(),
+        // The first tile: 24 bits a sum, row by row, slot by slot.
+        FaultUnit::Accumulator => 24 * geometry.rows * card.slots,
+    }
+}
+
+/// The storage that a fault of a unit changes.
+pub fn fault_storage(unit: FaultUnit) -> Storage {
+    match unit {
+        FaultUnit::Table => Storage::new("tt_table", "memory"),
+        FaultUnit::Weight => Storage::new("tt_fifo", "data_q"),
+        FaultUnit::Accumulator => Storage::new("tt_partial_sums", "memory"),
+    }
+}
+
 /// What the simulated card spent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Usage {
-    /// Clock cycles in which a job was in the engine.
+    /// Clock cycles in which a pass ran.
     pub cycles: u64,
-    /// Bytes of weights that it consumed.
-    pub weight_bytes: u64,
+    /// Bytes read from card memory.
+    pub bytes_read: u64,
+    /// Bytes written to card memory.
+    pub bytes_written: u64,
     /// Share of the cycles in which a beat of weights was consumed.
-    pub utilisation: f64,
+    pub weight_share: f64,
+    /// Cycles in which each unit had work.
+    pub busy: Busy,
+}
+
+/// Cycles in which a unit had work.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Busy {
+    /// Norm weights and rotary rows.
+    pub load: u64,
+    /// Ternary weights.
+    pub multiply: u64,
+    /// binary32 work.
+    pub vector: u64,
+    /// Attention.
+    pub attention: u64,
+    /// The vocabulary head.
+    pub head: u64,
+    /// Checksums.
+    pub check: u64,
+}
+
+impl Usage {
+    fn new(counters: &CardCounters, beat_bytes: u64) -> Self {
+        let [load, multiply, vector, attention, head, check] = counters.busy.map(u64::from);
+        Self {
+            cycles: counters.cycles.into(),
+            bytes_read: u64::from(counters.read_beats) * beat_bytes,
+            bytes_written: u64::from(counters.write_beats) * beat_bytes,
+            weight_share: f64::from(counters.weight_beats) / f64::from(counters.cycles.max(1)),
+            busy: Busy { load, multiply, vector, attention, head, check },
+        }
+    }
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} cycles, {} weight bytes streamed, a beat in {:.1} % of the cycles (simulated)",
+            "{} cycles, {} bytes read and {} written, a beat of weights in {:.1} % of the cycles \
+             (simulated)",
             self.cycles,
-            self.weight_bytes,
-            100.0 * self.utilisation
+            self.bytes_read,
+            self.bytes_written,
+            100.0 * self.weight_share
         )
     }
 }
 
-impl<'a> Sim<'a> {
-    /// Builds (once) and starts the engine of the edge card and loads every matrix.
-    pub fn open(model: &'a Model) -> Result<Self, Error> {
-        seed::check().map_err(simulator)?;
-        Self::with(model, EngineParams::KV260, EngineOptions::default())
-    }
-
-    /// The same, ready for faults, with a waveform if one is asked for.
-    pub fn open_for_faults(model: &'a Model, trace: Option<&Path>) -> Result<Self, Error> {
-        seed::check().map_err(simulator)?;
-        let trace = trace.map(Path::to_owned);
-        let options = EngineOptions { faults: true, trace, ..EngineOptions::default() };
-        Self::with(model, EngineParams::KV260, options)
-    }
-
-    /// An engine of any parameters.
-    pub fn with(
-        model: &'a Model,
-        params: EngineParams,
-        options: EngineOptions,
-    ) -> Result<Self, Error> {
-        let mut engine = EngineSim::with(params, options).map_err(simulator)?;
-        let panels = model.linears().map(|linear| (linear, load(&mut engine, model, linear)));
-        let panels = panels.collect();
-        engine.clear().map_err(simulator)?;
-        Ok(Self { model, engine, panels, fault: None })
-    }
-
-    /// Flips a bit in every layer from now on.
-    pub fn inject(&mut self, fault: Fault) {
-        self.fault = Some(fault);
-    }
-
-    /// What was spent since [`Sim::open`].
-    pub fn usage(&mut self) -> Result<Usage, Error> {
-        let counters = self.engine.counters().map_err(simulator)?;
-        Ok(Usage {
-            cycles: counters.cycles,
-            weight_bytes: counters.beats * self.engine.params().beat_bytes as u64,
-            utilisation: counters.beats as f64 / counters.cycles.max(1) as f64,
-        })
-    }
-
-    /// The cycle that the simulation has come to.
-    pub fn cycle(&self) -> u64 {
-        self.engine.cycle()
-    }
-
-    /// Sums of the given slots, `[linear][slot][row]`; at most as many slots as the engine has.
-    fn multiply_slots(
-        &mut self,
-        linears: &[Linear],
-        x: &[Quantised],
-    ) -> Result<Vec<Vec<Vec<i32>>>, ModelError> {
-        let slots: Vec<&[i8]> = x.iter().map(|x| x.values.as_slice()).collect();
-        let activations = self.engine.params().activations(&slots);
-        let job = |panel: &Panel| Job {
-            address: panel.address,
-            tiles: panel.tiles,
-            blocks: panel.blocks,
-            slots: x.len(),
-            activations: &activations,
-        };
-        let panels = linears.iter().flat_map(|linear| &self.panels[linear]);
-        let jobs: Vec<Job<'_>> = panels.map(job).collect();
-        if let Some(Fault { unit, bit }) = self.fault {
-            self.engine.fault_after(FAULT_CYCLE, unit, bit);
-        }
-        let done = self.engine.run_jobs(&jobs).map_err(|e| ModelError::Device(e.to_string()))?;
-        let mut done = done.iter();
-        let sums = linears.iter().map(|linear| {
-            let panels = &self.panels[linear];
-            let parts: Vec<(&JobSums, usize)> =
-                panels.iter().zip(done.by_ref()).map(|(panel, sums)| (sums, panel.rows)).collect();
-            let slot =
-                |s| parts.iter().flat_map(move |(sums, rows)| &sums.slot(s)[..*rows]).copied();
-            (0..x.len()).map(|s| slot(s).collect()).collect()
-        });
-        Ok(sums.collect())
-    }
-}
-
-/// Packs a matrix and places it in the engine's memory, a panel after the other.
-fn load(engine: &mut EngineSim, model: &Model, linear: Linear) -> Vec<Panel> {
-    let params = *engine.params();
-    let geometry = params.geometry();
-    let matrix = model.matrix(linear);
-    let starts = (0..matrix.rows).step_by(params.panel_rows());
-    let place = |first: usize| {
-        let rows = params.panel_rows().min(matrix.rows - first);
-        let address = engine.load(pack_panel(&geometry, matrix, first, rows));
-        Panel { address, rows, tiles: geometry.tiles(rows), blocks: geometry.blocks(matrix.cols) }
-    };
-    starts.map(place).collect()
-}
-
-fn simulator(error: terntable_testbench::Error) -> Error {
+pub(crate) fn simulator(error: terntable_testbench::Error) -> Error {
     Error::Simulator(error.to_string())
 }
 
-impl Device for Sim<'_> {
-    fn multiply(
-        &mut self,
-        linears: &[Linear],
-        x: &[Quantised],
-    ) -> Result<Vec<Vec<Vec<i32>>>, ModelError> {
-        let mut all = vec![Vec::with_capacity(x.len()); linears.len()];
-        for slots in x.chunks(self.engine.params().slots) {
-            for (all, sums) in all.iter_mut().zip(self.multiply_slots(linears, slots)?) {
-                all.extend(sums);
-            }
+impl SimCard {
+    /// Builds (once) and starts the card.
+    pub fn open(config: &CardConfig, recording: &Recording) -> Result<Self, Error> {
+        let Recording { trace, perfetto } = recording.clone();
+        Self::with(config, CardOptions { trace, perfetto, peek: false, ..CardOptions::default() })
+    }
+
+    /// A card with all options of the testbench.
+    pub fn with(config: &CardConfig, options: CardOptions) -> Result<Self, Error> {
+        seed::check().map_err(simulator)?;
+        if config.engines != 1 {
+            return Err(Error::Input(format!(
+                "card {} has {} engines; the RTL has one so far: take sim-small or kv260",
+                config.name, config.engines
+            )));
         }
-        Ok(all)
+        let sim = CardSim::with(config, options).map_err(simulator)?;
+        Ok(Self { sim, config: config.clone(), state_bytes: 0 })
     }
 
-    fn attend(
-        &mut self,
-        query: &[f32],
-        cache: &KvCache,
-        head: usize,
-        positions: usize,
-    ) -> Result<Vec<f32>, ModelError> {
-        Ok(attend(query, cache, head, 0..positions))
+    /// The simulation, for those who look closer.
+    pub fn sim(&mut self) -> &mut CardSim {
+        &mut self.sim
     }
 
-    fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, ModelError> {
-        Ok(self.model.head.dots(tokens, x))
+    /// Flips a bit a little after the multiply that starts now. The card must have been made with its
+    /// storage writable: [`fault_storage`].
+    pub fn fault_in_multiply(&mut self, Fault { unit, bit }: Fault) {
+        let (name, element, bit) = match unit {
+            FaultUnit::Table => {
+                ("gen_slot[0].u_slot.gen_group[0].u_table.memory", bit / 10, bit % 10)
+            }
+            FaultUnit::Weight => ("u_multiply.u_reader.u_beats.data_q", 0, bit),
+            FaultUnit::Accumulator => ("u_sums.memory", 0, bit),
+        };
+        self.sim.fault_after(FAULT_CYCLE, name, element, bit as u32);
+    }
+
+    /// What was spent since the image was loaded.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let counters = self.sim.counters().map_err(simulator)?;
+        Ok(Usage::new(&counters, self.config.beat_bytes() as u64))
+    }
+}
+
+impl Card for SimCard {
+    fn config(&self) -> &CardConfig {
+        &self.config
+    }
+
+    fn load(&mut self, image: &[u8], state_bytes: u64) -> Result<(), Error> {
+        self.state_bytes = state_bytes as usize;
+        self.sim.load_image(image).map_err(simulator)?;
+        self.sim.new_state(self.state_bytes).map_err(simulator)?;
+        self.sim.clear().map_err(simulator)
+    }
+
+    fn write_state(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
+        state_range(address, bytes.len(), self.state_bytes)?;
+        self.sim.write_state(address & !STATE, bytes).map_err(simulator)
+    }
+
+    fn read_state(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        state_range(address, bytes.len(), self.state_bytes)?;
+        let read = self.sim.read_state(address & !STATE, bytes.len()).map_err(simulator)?;
+        bytes.copy_from_slice(&read);
+        Ok(())
+    }
+
+    fn run_pass(&mut self, descriptor: u64) -> Result<(), Error> {
+        let end = self.sim.run_pass(descriptor).map_err(simulator)?;
+        end.ok().map_err(|e| Error::Card(e.to_string()))
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong between a test and the model, each with what was expected, found, and the
 //! remedy.
 
+use crate::card::PassFailure;
 use std::path::PathBuf;
 use terntable_driver::Status;
 
@@ -164,7 +165,14 @@ pub enum Error {
         status: Status,
     },
 
-    /// The engine is not the one that the parameters describe.
+    /// The card stopped a pass.
+    #[error("the card stopped the pass: {failure}")]
+    Pass {
+        /// What its registers say.
+        failure: PassFailure,
+    },
+
+    /// The engine or card is not the one that the parameters describe.
     #[error("{0}")]
     Identity(String),
 }

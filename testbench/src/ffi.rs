@@ -35,6 +35,7 @@ pub struct Field {
     pub name: String,
     /// Bits: of the port, or of one element of the storage.
     pub width: u32,
+    /// Of a storage: it can only be read.
     pub output: bool,
     data: NonNull<u8>,
     bytes: usize,
@@ -167,7 +168,7 @@ impl Model {
         &self.ports
     }
 
-    /// Storage that was made writable when the model was built.
+    /// Storage that was made visible or writable when the model was built.
     pub fn storage(&self) -> &[Field] {
         &self.storage
     }
@@ -235,6 +236,26 @@ impl Model {
         unsafe { ptr::copy_nonoverlapping(field.data.as_ptr(), to.as_mut_ptr(), n) };
     }
 
+    /// The same from a byte of the value on; bytes past its end are left as they are.
+    #[inline]
+    pub fn read_bytes_at(&self, port: usize, byte: usize, to: &mut [u8]) {
+        let field = &self.ports[port];
+        // SAFETY: as in `equals`.
+        let held = unsafe { slice::from_raw_parts(field.data.as_ptr(), field.bytes) };
+        let held = held.get(byte..).unwrap_or_default();
+        let n = held.len().min(to.len());
+        to[..n].copy_from_slice(&held[..n]);
+    }
+
+    /// Whether a port holds these bytes from a byte on.
+    #[inline]
+    pub fn equals_at(&self, port: usize, byte: usize, bytes: &[u8]) -> bool {
+        let field = &self.ports[port];
+        // SAFETY: as in `equals`.
+        let held = unsafe { slice::from_raw_parts(field.data.as_ptr(), field.bytes) };
+        held.get(byte..byte + bytes.len()) == Some(bytes)
+    }
+
     /// Whether a port holds these bytes.
     #[inline]
     pub fn equals(&self, port: usize, bytes: &[u8]) -> bool {
@@ -252,6 +273,15 @@ impl Model {
         let n = field.bytes.min(from.len());
         // SAFETY: as in `read`; the model object is not being evaluated, so it may change.
         unsafe { ptr::copy_nonoverlapping(from.as_ptr(), field.data.as_ptr(), n) };
+    }
+
+    /// Copies bytes of storage from a byte on; `to` must lie inside.
+    #[inline]
+    pub fn peek(&self, storage: usize, byte: usize, to: &mut [u8]) {
+        let field = &self.storage[storage];
+        // SAFETY: the field's memory is `bytes` long and lives as long as `self`.
+        let held = unsafe { slice::from_raw_parts(field.data.as_ptr(), field.bytes) };
+        to.copy_from_slice(&held[byte..byte + to.len()]);
     }
 
     /// Inverts one bit of storage, counted from its first byte.

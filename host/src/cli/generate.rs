@@ -1,6 +1,6 @@
 //! `terntable generate`.
 
-use super::{CardArg, DeviceArg, HeadArg, ModelArg, print_json, print_text, progress_bar};
+use super::{CardArg, DeviceArg, HeadArg, ModelArg, RecordingArg, print_json, print_text, progress_bar};
 use serde::Serialize;
 use terntable::{
     Error,
@@ -31,6 +31,8 @@ pub struct Args {
     device: DeviceArg,
     #[command(flatten)]
     card: CardArg,
+    #[command(flatten)]
+    recording: RecordingArg,
     /// Which head scores the tokens.
     #[arg(long, value_enum, default_value = "two-stage")]
     head: HeadArg,
@@ -90,7 +92,8 @@ pub fn run(args: &Args) -> Result<(), Error> {
         Event::Text(text) if printed.is_ok() => printed = print_text(text),
         Event::Text(_) => {}
     };
-    let (made, usage) = with_feed(name, &model, args.head.into(), &card, |runner| {
+    let recording = args.recording.recording();
+    let (made, usage) = with_feed(name, &model, args.head.into(), &card, &recording, |runner| {
         generate(runner, &tokenizer, &request, event)
     })?;
     printed?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use terntable::{
     Error,
     device::{DeviceName, with_feed},
+    sim::Recording,
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,8 @@ struct Report {
 pub fn run(args: &Args) -> Result<(), Error> {
     let model = args.model.open()?.model()?;
     let name = DeviceName::from(args.device);
-    let (ranked, _) = with_feed(name, &model, args.head.into(), &args.card.config()?, |runner| {
+    let (card, recording) = (args.card.config()?, Recording::default());
+    let (ranked, _) = with_feed(name, &model, args.head.into(), &card, &recording, |runner| {
         runner.feed(&args.tokens, args.tokens.len(), &mut |_| {})
     })?;
     if !args.json {

@@ -83,7 +83,7 @@ enum DeviceArg {
     Golden,
     /// Plain integer products on the CPU.
     Cpu,
-    /// Every linear layer in the Verilated RTL, the rest in the golden model.
+    /// The Verilated RTL of the whole card; the host only samples.
     Sim,
     /// The golden card model: whole passes from an image.
     CardGolden,
@@ -128,6 +128,24 @@ struct CardArg {
 impl CardArg {
     fn config(&self) -> Result<CardConfig, Error> {
         terntable::pack::card(&self.card)
+    }
+}
+
+/// What to record of the simulated card.
+#[derive(Debug, clap::Args)]
+struct RecordingArg {
+    /// Write a waveform (FST) of the simulated card.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write a trace of units, streams and stalls of the simulated card (JSON, for Perfetto).
+    #[arg(long, value_name = "FILE")]
+    perfetto: Option<PathBuf>,
+}
+
+impl RecordingArg {
+    fn recording(&self) -> terntable::sim::Recording {
+        let (trace, perfetto) = (self.trace.clone(), self.perfetto.clone());
+        terntable::sim::Recording { trace, perfetto }
     }
 }
 

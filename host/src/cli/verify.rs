@@ -1,22 +1,23 @@
 //! `terntable verify`.
 
-use super::{CardArg, DeviceArg, ModelArg, print_json, print_text, progress_bar};
+use super::{CardArg, DeviceArg, ModelArg, RecordingArg, print_json, print_text, progress_bar};
 use serde::Serialize;
-use std::path::PathBuf;
 use terntable::{
     Error,
-    card::CardRunner,
-    device::{AnyDevice, DeviceName, golden_card},
+    card::{CardRunner, GoldenCard},
+    card_lockstep::LockstepCard,
+    device::{AnyDevice, DeviceName, on_card},
     generate::Prompt,
-    lockstep::{Difference, Lockstep, Scope, candidates_differ},
+    lockstep::{Lockstep, candidates_differ},
     runner::{Feed, Runner, SLOTS},
-    sim::{Fault, FaultUnit, Sim, Usage, fault_bits},
+    sim::{Fault, FaultUnit, Usage, fault_bits, fault_storage},
 };
 use terntable_golden::{
+    card::config::CardConfig,
     head::HeadMode,
     model::{Golden, Model},
 };
-use terntable_testbench::seed;
+use terntable_testbench::{card::CardOptions, seed};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,9 +35,8 @@ pub struct Args {
     /// Text whose tokens are run.
     #[arg(long, value_name = "TEXT", default_value = PROMPT)]
     prompt: String,
-    /// Write a waveform (FST) of the simulated card.
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
+    #[command(flatten)]
+    recording: RecordingArg,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -51,9 +51,6 @@ fn fault(text: &str) -> Result<Fault, String> {
     let (unit, bit) = text.split_once(':').ok_or(usage)?;
     let unit = FaultUnit::named(unit).ok_or(usage)?;
     let bit = bit.parse().map_err(|_| usage)?;
-    if bit >= fault_bits(unit) {
-        return Err(format!("{unit} has the bits 0..{}", fault_bits(unit)));
-    }
     Ok(Fault { unit, bit })
 }
 
@@ -64,11 +61,26 @@ struct Report {
     equal: bool,
     injected: Option<String>,
     seed: u64,
-    difference: Option<Difference>,
-    /// Cycle of the simulated card at the end, or when the difference was seen.
+    /// Commands of the card after which memory and buffers were compared.
+    commands: Option<u64>,
+    difference: Option<serde_json::Value>,
+    /// Cycle of the simulated card at the end.
     cycle: Option<u64>,
     #[serde(flatten)]
     usage: Option<Usage>,
+}
+
+/// Values compared, and the first difference: as text and for JSON.
+struct Outcome {
+    compared: u64,
+    difference: Option<(String, serde_json::Value)>,
+}
+
+impl Outcome {
+    fn new(compared: u64, difference: Option<impl Serialize + ToString>) -> Self {
+        let both = |d| (ToString::to_string(&d), serde_json::json!(d));
+        Self { compared, difference: difference.map(both) }
+    }
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
@@ -86,28 +98,34 @@ pub fn run(args: &Args) -> Result<(), Error> {
         seed: seed::seed(),
         usage: None,
         cycle: None,
+        commands: None,
         difference: None,
     };
-    if name == DeviceName::CardGolden {
-        refuse_faults(args)?;
-        let card = args.card.config()?;
-        let mut card = CardRunner::new(golden_card(&model, &card)?, HeadMode::TwoStage)?;
-        (report.compared, report.difference) = compare_passes(&model, &mut card, tokens)?;
-    } else {
-        let mut device = open(args, name, &model)?;
-        (report.compared, report.difference) = compare(&model, &mut device, tokens)?;
-        (report.usage, report.cycle) = (device.usage()?, device.cycle());
+    if name != DeviceName::Sim && (args.recording.recording().wanted() || args.inject.is_some()) {
+        let text = "--inject, --trace and --perfetto need --device sim";
+        return Err(Error::Input(text.into()));
     }
+    let config = args.card.config()?;
+    let outcome = match name {
+        DeviceName::Sim => verify_sim(args, &model, &config, tokens, &mut report)?,
+        DeviceName::CardGolden => {
+            let card = on_card(&model, GoldenCard::new(&config))?;
+            compare_passes(&model, &mut CardRunner::new(card, HeadMode::TwoStage)?, tokens)?
+        }
+        DeviceName::Golden | DeviceName::Cpu => {
+            compare(&model, &mut AnyDevice::open(name, &model)?, tokens)?
+        }
+    };
+    report.compared = outcome.compared;
+    let text = outcome.difference.as_ref().map(|(text, _)| text.clone());
+    report.difference = outcome.difference.map(|(_, json)| json);
     report.equal = report.difference.is_none();
     let compared = report.compared;
     if args.json {
         print_json(&report)?;
     }
-    match report.difference {
-        Some(difference) => {
-            let cycle = report.cycle.map_or(String::new(), |c| format!(", seen by cycle {c}"));
-            Err(Error::Differs(format!("{difference}{cycle}\n{}", rerun(args))))
-        }
+    match text {
+        Some(difference) => Err(Error::Differs(format!("{difference}\n{}", rerun(args)))),
         None if args.inject.is_some() => Err(Error::Input(format!(
             "the injected fault changed none of the {compared} compared values; try another bit or \
              a longer --prompt"
@@ -121,26 +139,35 @@ pub fn run(args: &Args) -> Result<(), Error> {
     }
 }
 
-/// The device, prepared for the fault and the waveform that were asked for.
-fn open<'a>(args: &Args, name: DeviceName, model: &'a Model) -> Result<AnyDevice<'a>, Error> {
-    if args.trace.is_none() && args.inject.is_none() {
-        return AnyDevice::open(name, model);
+/// The simulated card beside the golden card model, compared after every command.
+fn verify_sim(
+    args: &Args,
+    model: &Model,
+    config: &CardConfig,
+    tokens: &[u32],
+    report: &mut Report,
+) -> Result<Outcome, Error> {
+    let terntable::sim::Recording { trace, perfetto } = args.recording.recording();
+    let mut options = CardOptions { trace, perfetto, ..CardOptions::default() };
+    if let Some(Fault { unit, bit }) = args.inject {
+        let bits = fault_bits(unit, config);
+        if bit >= bits {
+            return Err(Error::Input(format!("{unit} of card {} has the bits 0..{bits}", config.name)));
+        }
+        options.faults = vec![fault_storage(unit)];
     }
-    if name != DeviceName::Sim {
-        refuse_faults(args)?;
-    }
-    let mut sim = Sim::open_for_faults(model, args.trace.as_deref())?;
-    if let Some(fault) = args.inject {
-        sim.inject(fault);
-    }
-    Ok(AnyDevice::Sim(Box::new(sim)))
-}
-
-/// Only the simulated card has faults and waveforms.
-fn refuse_faults(args: &Args) -> Result<(), Error> {
-    match args.trace.is_some() || args.inject.is_some() {
-        true => Err(Error::Input("--inject and --trace need --device sim".into())),
-        false => Ok(()),
+    let mut card = LockstepCard::open(config, options)?;
+    card.fault = args.inject;
+    // The image is checked in lockstep too, so the card may differ from here on.
+    let mut runner = CardRunner::new(on_card(model, card)?, HeadMode::TwoStage)?;
+    let result = compare_passes(model, &mut runner, tokens);
+    let card = runner.model().card();
+    report.commands = Some(card.commands);
+    report.usage = Some(card.card().usage()?);
+    report.cycle = Some(card.card().sim().cycle());
+    match (card.difference.take(), result) {
+        (Some(difference), _) => Ok(Outcome::new(card.compared, Some(difference))),
+        (None, result) => result.map(|o| Outcome { compared: o.compared + card.compared, ..o }),
     }
 }
 
@@ -155,12 +182,12 @@ fn rerun(args: &Args) -> String {
     if let Some(fault) = args.inject {
         command += &format!(" --inject {fault}");
     }
-    command += match DeviceName::from(args.device) {
-        DeviceName::Sim => " --device sim --trace verify.fst",
-        DeviceName::Cpu => " --device cpu",
-        DeviceName::Golden => " --device golden",
-        DeviceName::CardGolden => " --device card-golden",
-    };
+    let device = DeviceName::from(args.device);
+    command += &format!(" --device {}", device.as_str());
+    if matches!(device, DeviceName::Sim | DeviceName::CardGolden) {
+        command += &format!(" --card {}", quoted(&args.card.card));
+    }
+    command += if device == DeviceName::Sim { " --trace verify.fst" } else { "" };
     format!("rerun: {command}")
 }
 
@@ -169,13 +196,9 @@ fn compare(
     model: &Model,
     device: &mut AnyDevice<'_>,
     tokens: &[u32],
-) -> Result<(u64, Option<Difference>), Error> {
-    let scope = match device {
-        AnyDevice::Sim(_) => Scope::LinearLayers,
-        _ => Scope::Everything,
-    };
+) -> Result<Outcome, Error> {
     let mut golden = Golden::new(model);
-    let mut lockstep = Lockstep::new(&mut golden, device.as_device(), scope);
+    let mut lockstep = Lockstep::new(&mut golden, device.as_device());
     let bar = progress_bar(tokens.len() as u64, "tokens");
     // Two thirds in chunks of a whole pass, the rest token by token, as decode does.
     let prefill = tokens.len() * 2 / 3;
@@ -190,9 +213,8 @@ fn compare(
     let result = feed(&tokens[..prefill], SLOTS).and_then(|()| feed(&tokens[prefill..], 1));
     bar.finish_and_clear();
     match (result, lockstep.difference.take()) {
-        (_, Some(difference)) => Ok((lockstep.compared, Some(difference))),
         (Err(error), None) => Err(error),
-        (Ok(()), None) => Ok((lockstep.compared, None)),
+        (_, difference) => Ok(Outcome::new(lockstep.compared, difference)),
     }
 }
 
@@ -201,7 +223,7 @@ fn compare_passes(
     model: &Model,
     card: &mut dyn Feed,
     tokens: &[u32],
-) -> Result<(u64, Option<Difference>), Error> {
+) -> Result<Outcome, Error> {
     let mut golden = Golden::new(model);
     let mut reference = Runner::new(model, &mut golden, HeadMode::TwoStage);
     let bar = progress_bar(tokens.len() as u64, "tokens");
@@ -215,10 +237,10 @@ fn compare_passes(
         for (i, (expected, got)) in expected.iter().zip(&got).enumerate() {
             compared += 2 * expected.len() as u64;
             if let Some(difference) = candidates_differ(first + i, expected, got) {
-                return Ok((compared, Some(difference)));
+                return Ok(Outcome::new(compared, Some(difference)));
             }
         }
     }
     bar.finish_and_clear();
-    Ok((compared, None))
+    Ok(Outcome { compared, difference: None })
 }

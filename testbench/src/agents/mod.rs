@@ -4,13 +4,17 @@
 //! rules of its protocol on what the design drives, and ends the run with an error that names
 //! channel, cycle and rule when one is broken.
 
+pub mod axi_dram;
 pub mod axi_lite;
 pub mod axi_memory;
+pub mod client;
 pub mod memory;
 pub mod stream;
 
+pub use axi_dram::{AxiDram, DramStatistics, DramTiming};
 pub use axi_lite::AxiLite;
 pub use axi_memory::{AxiMemory, MemoryStatistics, MemoryTiming, Refresh};
+pub use client::{ClientMemory, ClientStatistics, ReadClient, STATE, WriteClient};
 pub use memory::Memory;
 pub use stream::{Sink, Source};
 

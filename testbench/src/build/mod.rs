@@ -35,16 +35,24 @@ pub struct ModelSpec {
     roots: Vec<PathBuf>,
     parameters: Vec<(String, u64)>,
     storage: Vec<Storage>,
+    visible: Vec<Storage>,
     trace: bool,
 }
 
-/// Internal storage that tests may change: variable `variable` of every instance of `module`.
+/// Internal storage that tests may see or change: variable `variable` of every instance of `module`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// The module's name.
     pub module: String,
     /// The variable's name in the module.
     pub variable: String,
+}
+
+impl Storage {
+    /// The variable of every instance of a module.
+    pub fn new(module: &str, variable: &str) -> Self {
+        Storage { module: module.to_owned(), variable: variable.to_owned() }
+    }
 }
 
 /// A model that is built and lies in the cache.
@@ -66,6 +74,7 @@ impl ModelSpec {
             roots: roots.into_iter().map(Into::into).collect(),
             parameters: Vec::new(),
             storage: Vec::new(),
+            visible: Vec::new(),
             trace: false,
         }
     }
@@ -94,6 +103,14 @@ impl ModelSpec {
     #[must_use]
     pub fn storage(mut self, storage: &[Storage]) -> Self {
         self.storage.extend_from_slice(storage);
+        self
+    }
+
+    /// Makes internal storage readable by [`crate::Sim::peek`]. Only what could be optimised away is
+    /// kept; memories are there anyway, so this costs next to nothing.
+    #[must_use]
+    pub fn visible(mut self, storage: &[Storage]) -> Self {
+        self.visible.extend_from_slice(storage);
         self
     }
 
@@ -154,15 +171,23 @@ impl ModelSpec {
             arguments.extend(["--trace-fst", "--trace-structs"].map(str::to_owned));
         }
         arguments.extend(["--top-module".to_owned(), self.top.clone()]);
-        arguments.extend(self.parameters.iter().map(|(name, value)| format!("-G{name}={value}")));
+        arguments.extend(self.parameters.iter().map(|(name, value)| match value {
+            // A plain decimal has 32 bits.
+            0..=0x7fff_ffff => format!("-G{name}={value}"),
+            _ => format!("-G{name}=64'h{value:x}"),
+        }));
         arguments
     }
 
-    /// The control file that makes the storage public, or nothing.
+    /// The control file that makes storage public, or nothing.
     fn control_file(&self) -> String {
         let mut text = String::new();
         for Storage { module, variable } in &self.storage {
             let _ = writeln!(text, "public_flat_rw -module \"{module}\" -var \"{variable}\"");
+        }
+        for place in self.visible.iter().filter(|place| !self.storage.contains(place)) {
+            let Storage { module, variable } = place;
+            let _ = writeln!(text, "public_flat_rd -module \"{module}\" -var \"{variable}\"");
         }
         text
     }
@@ -171,7 +196,7 @@ impl ModelSpec {
         let generated = dir.join("generated");
         let mut arguments = self.verilator_arguments();
         arguments.extend(["--Mdir".to_owned(), generated.display().to_string()]);
-        if !self.storage.is_empty() {
+        if !(self.storage.is_empty() && self.visible.is_empty()) {
             let path = dir.join("storage.vlt");
             write(&path, &format!("`verilator_config\n{}", self.control_file()))?;
             arguments.push(path.display().to_string());

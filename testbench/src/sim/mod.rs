@@ -21,7 +21,11 @@ pub use executor::JoinHandle;
 pub use signal::Signal;
 pub use sync::Event;
 
-use crate::{Error, build::Built, ffi::Model};
+use crate::{
+    Error,
+    build::Built,
+    ffi::{Field, Model},
+};
 use executor::Executor;
 use signal::PortState;
 use std::{
@@ -215,19 +219,36 @@ impl Handle {
         self.core.model.storage().iter().map(|f| (f.name.as_str(), f.width, f.bytes()))
     }
 
+    /// A look at internal storage that was made visible when the model was built. `path` is the
+    /// hierarchical name, or any unique end of it, with or without the variable: `u_residual` finds
+    /// `tt_card.u_units.u_vector.u_residual.memory`.
+    pub fn probe(&self, path: &str) -> Result<Probe, Error> {
+        let index = self.core.find_storage(path, "visible internal storage")?;
+        Ok(Probe { core: self.core.clone(), index })
+    }
+
+    /// The bytes of one element of internal storage: [`Handle::probe`] for a single look.
+    pub fn peek(&self, path: &str, element: usize) -> Result<Vec<u8>, Error> {
+        let probe = self.probe(path)?;
+        let mut bytes = vec![0; probe.element_bytes()];
+        probe.read(element, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Inverts one bit of internal storage now: a fault. `name` is the hierarchical name, or any
     /// unique end of it. An element of `width` bits takes 1, 2, 4, 8 or a multiple of 4 bytes;
     /// elements follow each other.
     pub fn flip(&self, name: &str, element: usize, bit: u32) -> Result<(), Error> {
         let storage = self.core.model.storage();
-        let exact = storage.iter().position(|f| f.name == name);
-        let mut ends = (0..storage.len()).filter(|&i| storage[i].name.ends_with(name));
-        let found = exact.or_else(|| ends.next().filter(|_| ends.next().is_none()));
-        let index = found.ok_or_else(|| {
-            let names = storage.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-            self.core.no_name("writable internal storage", name, names)
-        })?;
+        let index = self.core.find_storage(name, "writable internal storage")?;
         let field = &storage[index];
+        if field.output {
+            return Err(Error::Use {
+                name: field.name.clone(),
+                expected: "storage of a model built for faults".to_owned(),
+                found: "storage that can only be read".to_owned(),
+            });
+        }
         let stride = signal::storage_bytes(field.width);
         if bit >= field.width || (element + 1) * stride > field.bytes() {
             return Err(Error::Use {
@@ -241,10 +262,85 @@ impl Handle {
     }
 }
 
+/// A look at internal storage: see [`Handle::probe`].
+#[derive(Clone)]
+pub struct Probe {
+    core: Rc<Core>,
+    index: usize,
+}
+
+impl Probe {
+    fn field(&self) -> &Field {
+        &self.core.model.storage()[self.index]
+    }
+
+    /// The hierarchical name.
+    pub fn name(&self) -> &str {
+        &self.field().name
+    }
+
+    /// Bits of an element.
+    pub fn width(&self) -> u32 {
+        self.field().width
+    }
+
+    /// Bytes that hold the value of an element: the width rounded up.
+    pub fn element_bytes(&self) -> usize {
+        self.width().div_ceil(8) as usize
+    }
+
+    /// Elements.
+    pub fn elements(&self) -> usize {
+        self.field().bytes() / signal::storage_bytes(self.width())
+    }
+
+    /// Copies an element, little endian, as far as `to` goes, at most [`Probe::element_bytes`].
+    pub fn read(&self, element: usize, to: &mut [u8]) -> Result<(), Error> {
+        let (stride, held) = (signal::storage_bytes(self.width()), self.element_bytes());
+        if element >= self.elements() || to.len() > held {
+            return Err(Error::Use {
+                name: self.name().to_owned(),
+                expected: format!("{} bytes of element {element}", to.len()),
+                found: format!("{} elements of {held} bytes", self.elements()),
+            });
+        }
+        self.core.model.peek(self.index, element * stride, to);
+        Ok(())
+    }
+
+    /// The low 64 bits of an element.
+    pub fn get(&self, element: usize) -> Result<u64, Error> {
+        let mut value = [0; 8];
+        let n = self.element_bytes().min(8);
+        self.read(element, &mut value[..n])?;
+        Ok(u64::from_le_bytes(value))
+    }
+}
+
 impl Core {
     fn no_name(&self, kind: &'static str, name: &str, available: String) -> Error {
         let available = if available.is_empty() { "none".to_owned() } else { available };
         Error::NoName { top: self.top.clone(), kind, name: name.to_owned(), available }
+    }
+
+    fn find_storage(&self, path: &str, kind: &'static str) -> Result<usize, Error> {
+        let storage = self.model.storage();
+        let only = |matches: &dyn Fn(&str) -> bool| {
+            let mut found = (0..storage.len()).filter(|&i| matches(&storage[i].name));
+            found.next().filter(|_| found.next().is_none())
+        };
+        // A whole name, the end of one, or the end of the instance that has the variable.
+        let instance = |name: &str| {
+            let owner = name.rsplit_once('.').map_or("", |(owner, _)| owner);
+            owner.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        only(&|name| name == path)
+            .or_else(|| only(&instance))
+            .or_else(|| only(&|name| name.ends_with(path)))
+            .ok_or_else(|| {
+                let names = storage.iter().map(|f| f.name.as_str()).collect::<Vec<_>>();
+                self.no_name(kind, path, names.join(", "))
+            })
     }
 
     /// Ends the present instant and goes on to the next one at which something happens.

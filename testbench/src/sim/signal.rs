@@ -136,6 +136,26 @@ impl Signal {
         self.core.model.equals(self.index, bytes)
     }
 
+    /// A field of at most 8 bytes that starts at a whole byte.
+    #[inline]
+    pub fn get_at(&self, byte: usize, bytes: usize) -> u64 {
+        let mut value = [0; 8];
+        self.core.model.read_bytes_at(self.index, byte, &mut value[..bytes.min(8)]);
+        u64::from_le_bytes(value)
+    }
+
+    /// Copies the bytes of the value from `byte` on, as far as `to` goes.
+    #[inline]
+    pub fn copy_at(&self, byte: usize, to: &mut [u8]) {
+        self.core.model.read_bytes_at(self.index, byte, to);
+    }
+
+    /// Whether the bytes of the value from `byte` on are these.
+    #[inline]
+    pub fn equals_at(&self, byte: usize, bytes: &[u8]) -> bool {
+        self.core.model.equals_at(self.index, byte, bytes)
+    }
+
     /// Writes a value; bits past the port's width are dropped.
     #[inline]
     pub fn set(&self, value: u64) {

@@ -25,7 +25,7 @@ struct Field {
     void* data;
     uint64_t bytes;
     uint32_t width;  // bits of a port, of one element of a storage
-    uint32_t output;
+    uint32_t output;  // of a storage: it can only be read
 };
 
 struct Handle {
@@ -98,7 +98,7 @@ EXPORT Handle* terntable_new(uint64_t seed) {
                 std::string name = std::string{scope.second->name()} + "." + v.name();
                 if (name.compare(0, 4, "TOP.") == 0) name.erase(0, 4);
                 h->storage_names.push_back(name);
-                h->storage.push_back({nullptr, v.datap(), v.totalSize(), v.entBits(), 0});
+                h->storage.push_back({nullptr, v.datap(), v.totalSize(), v.entBits(), !v.isPublicRW()});
             }
         }
         for (size_t i = 0; i < h->storage.size(); ++i) h->storage[i].name = h->storage_names[i].c_str();

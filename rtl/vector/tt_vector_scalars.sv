@@ -1,0 +1,366 @@
+/// The scalars of the vector unit: one of each binary32 unit, one job at a time.
+///
+/// * factor: what a sum of a slot is worth, step * scale;
+/// * root: 1 / sqrt(sum * (1/n) + eps) of a slot;
+/// * scale: of a maximum, s = 127 / a and step = a * (1/127), or with 7; a is at least 1e-5.
+module tt_vector_scalars #(
+  /// Tokens of a pass.
+  parameter int unsigned Slots = 16,
+  /// Groups of which scales are held.
+  parameter int unsigned Groups = 512,
+  /// Groups whose maxima may wait, a power of two.
+  parameter int unsigned Waiting = 16,
+  /// Bits of the number of a slot.
+  localparam int unsigned SlotBits = Slots > 1 ? $clog2(Slots) : 1,
+  /// Bits of the number of a factor: plane, slot.
+  localparam int unsigned FactorBits = SlotBits + 1,
+  /// Bits of the number of a group.
+  localparam int unsigned GroupBits = $clog2(Groups)
+) (
+  /// Clock.
+  input  logic                  clk_i,
+  /// Asynchronous reset, active low: no job.
+  input  logic                  rst_ni,
+  /// Slots of the pass.
+  input  logic [7:0]            slots_i,
+  /// Work out the factors; only when none are being worked out.
+  input  logic                  factors_start_i,
+  /// Of both planes.
+  input  logic                  factors_two_i,
+  /// Scales of the matrices, constant until done: plane 0, plane 1.
+  input  logic [1:0][31:0]      factors_scale_i,
+  /// The factors are being worked out.
+  output logic                  factors_busy_o,
+  /// A sum of squares is complete.
+  input  logic                  sum_valid_i,
+  /// It is taken.
+  output logic                  sum_ready_o,
+  /// The sum.
+  input  logic [31:0]           sum_i,
+  /// Its slot.
+  input  logic [7:0]            sum_slot_i,
+  /// 1 / n.
+  input  logic [31:0]           inverse_i,
+  /// Added to the mean square.
+  input  logic [31:0]           eps_i,
+  /// The root of a slot is there, for one cycle.
+  output logic                  root_done_o,
+  /// A maximum is there; at most Waiting are not done.
+  input  logic                  maximum_valid_i,
+  /// It, without sign.
+  input  logic [30:0]           maximum_i,
+  /// Its group.
+  input  logic [15:0]           maximum_group_i,
+  /// Its slot.
+  input  logic [7:0]            maximum_slot_i,
+  /// Its head.
+  input  logic [7:0]            maximum_head_i,
+  /// Maxima: scale to -7..7. Constant while maxima wait.
+  input  logic                  int4_i,
+  /// Maxima: the step is that of the slot's row of buffer A.
+  input  logic                  to_blocks_i,
+  /// Maxima: the step gives the factor of a query.
+  input  logic                  to_queries_i,
+  /// What that step is multiplied by.
+  input  logic [31:0]           score_constant_i,
+  /// The scale of a group is there, for one cycle.
+  output logic                  scale_done_o,
+  /// A query factor is there, for one cycle.
+  output logic                  query_o,
+  /// Its slot.
+  output logic [7:0]            query_slot_o,
+  /// Its head.
+  output logic [7:0]            query_head_o,
+  /// The factor.
+  output logic [31:0]           query_factor_o,
+  /// The steps of buffer A.
+  output logic [Slots-1:0][31:0] step_a_o,
+  /// A factor and a root are read.
+  input  logic                  read_i,
+  /// The factor's number.
+  input  logic [FactorBits-1:0] factor_address_i,
+  /// The root's slot.
+  input  logic [SlotBits-1:0]   root_address_i,
+  /// The factor, one cycle later.
+  output logic [31:0]           factor_o,
+  /// The root.
+  output logic [31:0]           root_o,
+  /// A scale is read.
+  input  logic                  scale_read_i,
+  /// Its group.
+  input  logic [GroupBits-1:0]  scale_address_i,
+  /// The scale, one cycle later.
+  output logic [31:0]           scale_o,
+  /// A step is read.
+  input  logic                  step_read_i,
+  /// Its group.
+  input  logic [GroupBits-1:0]  step_address_i,
+  /// The step, one cycle later.
+  output logic [31:0]           step_o,
+  /// No job.
+  output logic                  idle_o
+);
+  localparam logic [30:0] Floor  = 31'h3727_c5ac;  // 1e-5
+  localparam logic [31:0] Inv127 = 32'h3c01_0204;
+  localparam logic [31:0] Inv7   = 32'h3e12_4925;
+  localparam logic [31:0] Is127  = 32'h42fe_0000;
+  localparam logic [31:0] Is7    = 32'h40e0_0000;
+  localparam logic [31:0] One    = 32'h3f80_0000;
+
+  // ---- maxima that wait ----------------------------------------------------------------------------
+  logic        waits, take, fifo_ready;
+  logic [30:0] value;
+  logic [15:0] group;
+  logic [7:0]  slot, head;
+
+  tt_fifo #(
+    .Width(63),
+    .Depth(Waiting)
+  ) u_maxima (
+    .clk_i,
+    .rst_ni,
+    .valid_i(maximum_valid_i),
+    .ready_o(fifo_ready),
+    .data_i ({maximum_i, maximum_group_i, maximum_slot_i, maximum_head_i}),
+    .valid_o(waits),
+    .ready_i(take),
+    .data_o ({value, group, slot, head})
+  );
+
+  // ---- the job -------------------------------------------------------------------------------------
+  typedef enum logic [2:0] {Idle, Factors, Mean, Add, Root, Inverse, Scale, Factor} state_e;
+
+  state_e                state_q;
+  logic                  factors_q, issued_q, read_q, step_valid_q, scale_valid_q;
+  logic [FactorBits:0]   issue_q, result_q;  // plane above slot
+  logic [30:0]           value_q;
+  logic [31:0]           step_q, scale_q, step_read;
+  logic [15:0]           group_q;
+  logic [7:0]            slot_q, head_q;
+  logic                  issue_end, result_end, start_root, start_scale, start_factors, first;
+
+  // Numbers of factors: slot in the low bits.
+  function automatic logic [FactorBits:0] next_factor(input logic [FactorBits:0] number,
+                                                      input logic [7:0] slots);
+    if (8'(number[SlotBits-1:0]) + 8'd1 == slots) begin
+      next_factor = ((number >> SlotBits) + (FactorBits + 1)'(1)) << SlotBits;
+    end else begin
+      next_factor = number + 1'b1;
+    end
+  endfunction
+
+  logic                plane_q;  // of the factor that is worked out
+  logic                mul_valid, mul_done, add_done, div_valid, div_ready, div_done, root_ready,
+                       root_done;
+  logic [31:0]         mul_a, mul_b, mul, add, div_a, div_b, div, root;
+  logic [FactorBits:0] factors_end;
+
+  assign first         = state_q == Idle;
+  assign start_factors = first & factors_q;
+  assign start_root    = first & ~factors_q & sum_valid_i & root_ready & div_ready;
+  assign start_scale   = first & ~factors_q & ~sum_valid_i & waits & div_ready;
+  assign sum_ready_o   = start_root;
+  assign take          = start_scale;
+  assign factors_end   = (FactorBits + 1)'(factors_two_i ? 2 : 1) << SlotBits;
+  assign issue_end     = issue_q == factors_end;
+  assign result_end    = result_q == factors_end;
+
+  always_comb begin
+    div_a = One;
+    div_b = root;
+    if (state_q == Scale) begin
+      div_a = int4_i ? Is7 : Is127;
+      div_b = {1'b0, value_q};
+    end
+    unique case (state_q)
+      Factors: begin
+        mul_valid = read_q;
+        mul_a     = step_read;
+        mul_b     = factors_scale_i[plane_q];
+      end
+      Factor: begin
+        mul_valid = issued_q;
+        mul_a     = step_q;
+        mul_b     = score_constant_i;
+      end
+      Scale: begin
+        mul_valid = issued_q;
+        mul_a     = {1'b0, value_q};
+        mul_b     = int4_i ? Inv7 : Inv127;
+      end
+      default: begin
+        mul_valid = start_root;
+        mul_a     = sum_i;
+        mul_b     = inverse_i;
+      end
+    endcase
+  end
+
+  tt_fmul u_mul (
+    .clk_i, .rst_ni, .valid_i(mul_valid), .a_i(mul_a), .b_i(mul_b), .valid_o(mul_done),
+    .result_o(mul)
+  );
+  tt_fadd u_add (
+    .clk_i, .rst_ni, .valid_i(mul_done & (state_q == Mean)), .a_i(mul), .b_i(eps_i),
+    .valid_o(add_done), .result_o(add)
+  );
+  tt_fsqrt u_root (
+    .clk_i, .rst_ni, .valid_i(add_done), .ready_o(root_ready), .a_i(add), .valid_o(root_done),
+    .result_o(root)
+  );
+  assign div_valid = root_done | (state_q == Scale & issued_q);
+  tt_fdiv u_div (
+    .clk_i, .rst_ni, .valid_i(div_valid), .ready_o(div_ready), .a_i(div_a), .b_i(div_b),
+    .valid_o(div_done), .result_o(div)
+  );
+
+  logic scale_end, query_done;
+
+  assign scale_end  = (state_q == Scale || state_q == Factor) & step_valid_q & scale_valid_q;
+  assign query_done = state_q == Factor & mul_done;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q       <= Idle;
+      factors_q     <= 1'b0;
+      issued_q      <= 1'b0;
+      read_q        <= 1'b0;
+      step_valid_q  <= 1'b0;
+      scale_valid_q <= 1'b0;
+      issue_q       <= '0;
+      result_q      <= '0;
+    end else begin
+      factors_q <= (factors_q & ~start_factors) | factors_start_i;
+      issued_q  <= start_scale | (state_q == Scale & mul_done & to_queries_i);
+      read_q    <= state_q == Factors & ~issue_end;
+      if (start_factors) begin
+        issue_q  <= '0;
+        result_q <= '0;
+      end else begin
+        if (state_q == Factors && !issue_end) issue_q <= next_factor(issue_q, slots_i);
+        if (state_q == Factors && mul_done) result_q <= next_factor(result_q, slots_i);
+      end
+      if (first) begin
+        step_valid_q  <= 1'b0;
+        scale_valid_q <= 1'b0;
+      end else begin
+        if (state_q == Scale && mul_done && !to_queries_i) step_valid_q <= 1'b1;
+        if (query_done) step_valid_q <= 1'b1;
+        if (div_done) scale_valid_q <= 1'b1;
+      end
+      unique case (state_q)
+        Idle: begin
+          if (start_factors) state_q <= Factors;
+          else if (start_root) state_q <= Mean;
+          else if (start_scale) state_q <= Scale;
+        end
+        Factors: if (result_end) state_q <= Idle;
+        Mean:    if (mul_done) state_q <= Add;
+        Add:     if (add_done) state_q <= Root;
+        Root:    if (root_done) state_q <= Inverse;
+        Inverse: if (div_done) state_q <= Idle;
+        Scale: begin
+          if (mul_done && to_queries_i) state_q <= Factor;
+          else if (scale_end) state_q <= Idle;
+        end
+        default: if (scale_end) state_q <= Idle;
+      endcase
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_root) slot_q <= sum_slot_i;
+    if (start_scale) begin
+      value_q <= value > Floor ? value : Floor;
+      group_q <= group;
+      slot_q  <= slot;
+      head_q  <= head;
+    end
+    if (state_q == Scale && mul_done) step_q <= mul;
+    if (div_done) scale_q <= div;
+    if (state_q == Factors && !issue_end) plane_q <= issue_q[SlotBits];
+  end
+
+  // ---- what is kept --------------------------------------------------------------------------------
+  logic root_write;
+  assign root_write = state_q == Inverse & div_done;
+
+  tt_ram #(.Width(32), .Depth(2 ** SlotBits), .Style("distributed")) u_steps_a (
+    .clk_i,
+    .write_i        (scale_end & to_blocks_i),
+    .write_address_i(slot_q[SlotBits-1:0]),
+    .write_data_i   (step_q),
+    .read_i         (state_q == Factors),
+    .read_address_i (issue_q[SlotBits-1:0]),
+    .read_data_o    (step_read)
+  );
+
+  tt_ram #(.Width(32), .Depth(2 ** FactorBits), .Style("distributed")) u_factors (
+    .clk_i,
+    .write_i        (state_q == Factors & mul_done),
+    .write_address_i(result_q[FactorBits-1:0]),
+    .write_data_i   (mul),
+    .read_i,
+    .read_address_i (factor_address_i),
+    .read_data_o    (factor_o)
+  );
+
+  tt_ram #(.Width(32), .Depth(2 ** SlotBits), .Style("distributed")) u_roots (
+    .clk_i,
+    .write_i        (root_write),
+    .write_address_i(slot_q[SlotBits-1:0]),
+    .write_data_i   (div),
+    .read_i,
+    .read_address_i (root_address_i),
+    .read_data_o    (root_o)
+  );
+
+  tt_ram #(.Width(32), .Depth(Groups)) u_scales (
+    .clk_i,
+    .write_i        (scale_end),
+    .write_address_i(group_q[GroupBits-1:0]),
+    .write_data_i   (scale_q),
+    .read_i         (scale_read_i),
+    .read_address_i (scale_address_i),
+    .read_data_o    (scale_o)
+  );
+
+  tt_ram #(.Width(32), .Depth(Groups)) u_steps (
+    .clk_i,
+    .write_i        (scale_end),
+    .write_address_i(group_q[GroupBits-1:0]),
+    .write_data_i   (step_q),
+    .read_i         (step_read_i),
+    .read_address_i (step_address_i),
+    .read_data_o    (step_o)
+  );
+
+  for (genvar s = 0; s < Slots; s++) begin : gen_step_a
+    logic [31:0] step_a_q;
+    always_ff @(posedge clk_i) begin
+      if (scale_end && to_blocks_i && slot_q == 8'(s)) step_a_q <= step_q;
+    end
+    assign step_a_o[s] = step_a_q;
+  end
+
+  assign factors_busy_o = factors_start_i | factors_q | (state_q == Factors);
+  assign root_done_o    = root_write;
+  assign scale_done_o   = scale_end;
+  assign query_o        = query_done;
+  assign query_slot_o   = slot_q;
+  assign query_head_o   = head_q;
+  assign query_factor_o = mul;
+  assign idle_o         = first & ~factors_q & ~waits & ~sum_valid_i;
+
+  logic unused;
+  assign unused = ^{fifo_ready, group_q, slot_q};
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (!maximum_valid_i || fifo_ready);
+      assert (!factors_start_i || (!factors_q && state_q != Factors));
+    end
+  end
+`endif
+endmodule

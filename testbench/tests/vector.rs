@@ -1,0 +1,267 @@
+//! The vector unit and the loader against the golden model, bit for bit.
+
+#[path = "vector/bench.rs"]
+mod bench;
+#[path = "vector/card.rs"]
+mod card;
+
+use bench::{Bench, Shape, Stalls};
+use card::{Card, Fill, K, Model, Q, V};
+use terntable_testbench::seed::{Random, seed};
+
+const FILLS: [Fill; 4] = [Fill::Usual, Fill::Wild, Fill::Usual, Fill::Zero];
+
+fn card(shape: Shape, stalls: Stalls, purpose: &str) -> Card {
+    let mut random = Random::new(seed(), purpose);
+    let bench = Bench::new(shape, stalls, seed());
+    let model = Model::random(&shape, &mut random);
+    Card::new(bench, random, model, 1, Fill::Usual)
+}
+
+fn any_stalls(random: &mut Random) -> Stalls {
+    let mut p = || [0.0, 0.2, 0.6][random.range(0, 2) as usize];
+    Stalls { sums: p(), kv: p(), memory: p(), latency: 5 }
+}
+
+/// A layer, checked after every command.
+fn layer(card: &mut Card) {
+    let model = card.model;
+    card.load(0, model.hidden);
+    card.load_rope();
+    card.embed();
+    card.check();
+    card.normalise(0, 0, false);
+    card.check();
+    for kind in [Q, K, V] {
+        card.project(kind);
+        card.check();
+    }
+    card.load(1, model.query());
+    card.attend();
+    card.square();
+    card.check();
+    card.normalise(1, 1, false);
+    card.check();
+    card.residual();
+    card.check();
+    card.normalise(0, 0, false);
+    card.gate();
+    card.check();
+    card.load(0, model.ffn);
+    card.normalise(2, 0, false);
+    card.check();
+    card.residual();
+    card.load(1, model.hidden);
+    card.normalise(0, 1, true);
+    card.check();
+}
+
+fn layers(shape: Shape, purpose: &str, count: usize) {
+    let mut random = Random::new(seed(), purpose);
+    for round in 0..count {
+        let stalls = if round == 0 { Stalls::NONE } else { any_stalls(&mut random) };
+        let mut unit = card(shape, stalls, &format!("{purpose} {round}"));
+        for fill in FILLS {
+            let model = Model::random(&shape, &mut unit.random);
+            let slots = unit.random.range(1, shape.slots as u64) as usize;
+            unit = unit.renew(model, slots, fill);
+            layer(&mut unit);
+        }
+    }
+}
+
+#[test]
+fn layers_of_4_lanes() {
+    layers(Shape::L4, "layers 4", 6);
+}
+
+#[test]
+fn layers_of_8_lanes() {
+    layers(Shape::L8, "layers 8", 6);
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn layers_of_2_lanes() {
+    layers(Shape::L2, "layers 2", 6);
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn layers_of_16_lanes() {
+    layers(Shape::L16, "layers 16", 6);
+}
+
+/// A layer whose commands are all there from the beginning: one follows the other at once.
+fn chain(card: &mut Card) {
+    let model = card.model;
+    let longest = model.hidden.max(model.ffn).max(model.query());
+    card.load(0, longest);
+    card.load(1, longest);
+    card.load_rope();
+    card.embed();
+    card.normalise(0, 0, false);
+    for kind in [K, Q, V] {
+        card.project(kind);
+    }
+    card.wait();
+    card.normalise(0, 1, false);
+    card.attend();
+    card.square();
+    card.normalise(1, 1, false);
+    for _ in 0..2 {
+        card.residual();
+        card.normalise(0, 0, false);
+    }
+    card.gate();
+    card.normalise(2, 1, false);
+    card.residual();
+    card.normalise(0, 1, true);
+    card.check();
+}
+
+#[test]
+fn commands_follow_each_other() {
+    for (shape, rounds) in [(Shape::L4, 6), (Shape::L8, 6)] {
+        let mut random = Random::new(seed(), "chains");
+        for round in 0..rounds {
+            let stalls = if round == 0 { Stalls::NONE } else { any_stalls(&mut random) };
+            let mut unit = card(shape, stalls, &format!("chain {round}"));
+            for fill in FILLS {
+                let model = Model::random(&shape, &mut unit.random);
+                let slots = unit.random.range(1, shape.slots as u64) as usize;
+                unit = unit.renew(model, slots, fill);
+                chain(&mut unit);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reset_in_the_middle_leaves_nothing() {
+    let shape = Shape::L4;
+    let mut random = Random::new(seed(), "resets");
+    let mut unit = card(shape, any_stalls(&mut random), "reset");
+    for _ in 0..40 {
+        let model = Model::random(&shape, &mut unit.random);
+        let slots = unit.random.range(1, shape.slots as u64) as usize;
+        unit = unit.renew(model, slots, Fill::Usual);
+        let longest = model.hidden.max(model.ffn).max(model.query());
+        unit.load(0, longest);
+        unit.load_rope();
+        unit.embed();
+        unit.normalise(0, 0, false);
+        unit.project(Q);
+        unit.project(K);
+        unit.residual();
+        unit.gate();
+        unit.normalise(2, 0, true);
+        let cycles = unit.random.range(1, 6000);
+        unit.bench.cycles(cycles);
+        unit.bench.reset();
+        let model = Model::random(&shape, &mut unit.random);
+        unit = unit.renew(model, slots, Fill::Usual);
+        if unit.random.range(0, 3) == 0 {
+            layer(&mut unit);
+        } else {
+            chain(&mut unit);
+        }
+    }
+}
+
+#[test]
+fn attention_waits_for_the_port() {
+    let shape = Shape::L4;
+    for round in 0..6 {
+        let mut unit = card(shape, Stalls::NONE, &format!("port {round}"));
+        let model = Model::random(&shape, &mut unit.random);
+        unit = unit.renew(model, shape.slots, Fill::Usual);
+        unit.load(0, model.hidden);
+        unit.embed();
+        unit.normalise(0, 0, false);
+        unit.wait();
+        unit.gate();
+        unit.attend_beyond(model.ffn);
+        unit.check();
+    }
+}
+
+/// Rows of the extremes: every element one value.
+#[test]
+fn extreme_rows() {
+    let shape = Shape::L4;
+    let mut unit = card(shape, Stalls::NONE, "extremes");
+    let bits = [
+        0x0000_0001,
+        0x007f_ffff,
+        0x0080_0000,
+        0x7f7f_ffff,
+        0xff7f_ffff,
+        0x7f80_0000,
+        0xff80_0000,
+        0x7fc0_0000,
+        0x3f80_0000,
+        0x8000_0000,
+        0x3727_c5ac,
+        0x3727_c5ab,
+        0x4b00_0000,
+    ];
+    for bits in bits {
+        let mut model = Model::random(&shape, &mut unit.random);
+        model.bf16 = false;
+        unit = unit.renew(model, shape.slots, Fill::All(f32::from_bits(bits)));
+        layer(&mut unit);
+    }
+}
+
+/// Prints the cycles of commands of the kv260 card on the shapes of BitNet b1.58 2B4T, and the speed of the
+/// simulation.
+#[test]
+#[ignore = "a measurement"]
+fn cycles() {
+    let shape = Shape::KV260;
+    let mut random = Random::new(seed(), "cycles");
+    let (hidden, ffn, heads, kv_heads) = (2560, 6912, 20, 5);
+    let (eps, score) = (1e-5, 32.6);
+    let (silu, int4, bf16, head_dim) = (false, false, true, 128);
+    let model = Model { hidden, ffn, heads, kv_heads, head_dim, silu, int4, bf16, eps, score };
+    let mut unit =
+        Card::new(Bench::new(shape, Stalls::NONE, seed()), random.clone(), model, 1, Fill::Usual);
+    random.bits();
+    for slots in [1, 16] {
+        unit = unit.renew(model, slots, Fill::Usual);
+        unit.whole_panels = true;
+        unit.load(0, ffn);
+        unit.load(1, hidden);
+        unit.load_rope();
+        let start = std::time::Instant::now();
+        let first = unit.bench.clock.cycle();
+        let measure = |unit: &mut Card, name: &str, f: &dyn Fn(&mut Card)| {
+            unit.wait();
+            unit.bench.settle();
+            let begin = unit.bench.clock.cycle();
+            f(unit);
+            unit.wait();
+            println!("{slots:2} slots  {name:<28} {:6}", unit.bench.last_done() - begin);
+        };
+        measure(&mut unit, "embed", &|u| u.embed());
+        measure(&mut unit, "normalise X", &|u| u.normalise(0, 1, false));
+        measure(&mut unit, "project Q", &|u| u.project(Q));
+        measure(&mut unit, "project K", &|u| u.project(K));
+        measure(&mut unit, "project V", &|u| u.project(V));
+        unit.attend();
+        measure(&mut unit, "square", &|u| u.square());
+        measure(&mut unit, "normalise Y", &|u| u.normalise(1, 0, false));
+        measure(&mut unit, "residual, whole", &|u| u.residual());
+        measure(&mut unit, "gate, whole", &|u| u.gate());
+        measure(&mut unit, "normalise ffn", &|u| u.normalise(2, 0, false));
+        measure(&mut unit, "normalise to Q", &|u| {
+            u.residual();
+            u.normalise(0, 1, true);
+        });
+        let cycles = unit.bench.clock.cycle() - first;
+        let speed = cycles as f64 / start.elapsed().as_secs_f64();
+        println!("{cycles} cycles, {speed:.0} a second, golden model included");
+        unit.check();
+    }
+}
