@@ -47,7 +47,9 @@ attention/tt_attention_visible.sv
 attention/tt_exp2_table.sv
 attention/tt_weight_lane.sv
 attention/tt_attention_weights.sv
+attention/tt_dot_pair.sv
 attention/tt_dot_array.sv
+attention/tt_value_column.sv
 attention/tt_value_array.sv
 attention/tt_attention_core.sv
 attention/tt_attention_factors.sv
@@ -91,7 +93,7 @@ tlmm/tt_tlmm.sv
 multiply/tt_transposer_write.sv
 multiply/tt_transposer.sv
 multiply/tt_multiply.sv
-vector/tt_vector_blocks.sv
+vector/tt_vector_passes.sv
 vector/tt_vector_control.sv
 vector/tt_vector_embed.sv
 vector/tt_vector_walk.sv
@@ -102,8 +104,11 @@ float/tt_fadd.sv
 vector/tt_vector_lane.sv
 vector/tt_vector_lanes.sv
 vector/tt_vector_maximum.sv
+vector/tt_vector_blocks.sv
 vector/tt_vector_queries.sv
+vector/tt_vector_outputs.sv
 float/tt_fsqrt.sv
+vector/tt_vector_scalar_file.sv
 vector/tt_vector_scalars.sv
 vector/tt_vector_squares.sv
 vector/tt_vector_stages.sv

@@ -196,7 +196,7 @@ def markdown(tops):
     lines = ["# Registers", "", *notes]
     for top in tops:
         owner = MAPS[top.inst_name][0]
-        lines += ["", f"# Registers of the {owner}", "", *wrap(clean(top), 100), "",
+        lines += ["", f"## Registers of the {owner}", "", *wrap(clean(top), 100), "",
                   "| offset | register | access | reset | |", "|---|---|---|---|---|"]
         for register in top.registers():
             word = reset(register)
@@ -205,14 +205,14 @@ def markdown(tops):
                       f"| {access(register)} | {'' if word is None else f'0x{word:X}'} "
                       f"| {clean(register)} |"]
         for register in top.registers():
-            lines += ["", f"## {owner} {register.inst_name}", "",
+            lines += ["", f"### {owner} {register.inst_name}", "",
                       *wrap(f"Offset 0x{register.absolute_address:02X}, {access(register)}. "
                             f"{clean(register)}", 100), "", "| bits | field | |", "|---|---|---|"]
             for field in register.fields():
                 bits = f"{field.high}:{field.low}" if field.width > 1 else f"{field.low}"
                 lines += [f"| {bits} | {field.inst_name} | {clean(field)} |"]
         for encoding, field in encodings(top).values():
-            lines += ["", f"## Values of {field}", "", "| value | name | |", "|---|---|---|"]
+            lines += ["", f"### Values of {field}", "", "| value | name | |", "|---|---|---|"]
             lines += [f"| 0x{member.value:02X} | {member.name} | {fold(member.rdl_desc)} |"
                       for member in encoding]
     yield "docs/registers.md", "\n".join(lines) + "\n"

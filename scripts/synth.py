@@ -1,12 +1,16 @@
-"""Area of tt_engine by Yosys: LUTs per ternary MAC/cycle, counted raw, a line a module.
+"""Area of tt_engine or of a card by Yosys, counted raw: a line a module, or a line a unit.
 
     scripts/synth.py [--slots 16] [--rows 7] [--groups 15] [--beat-bytes 64] [--panel-tiles 2048]
                      [--family xcup|ecp5] [--json FILE] [--limit LUT_PER_MAC]
+    scripts/synth.py --card kv260 [--unit tt_multiply ...] [--modules] [--family ...] [--json FILE]
 
 Synthesis keeps the hierarchy, so the equal slots are synthesised once and multiplied. Raw count:
 every LUTn is one LUT, whatever could be packed together; distributed RAM counts at its full size, a
 shift register as one. MAC/cycle = 3 * slots * rows * groups. With --limit the exit status is 1 when
 LUTs per MAC/cycle exceed it.
+
+A card is the sum of its units, each synthesised alone with the parameters of cards/NAME and the
+sources of rtl/card.f; --unit takes only these, --modules lists the modules of each.
 """
 import argparse
 import json
@@ -45,31 +49,50 @@ RULES = {
 }
 RULES["xcup"] += [(name, "lutram", luts) for name, luts in XCUP_RAM.items()]
 COMMANDS = {
-    "xcup": f"synth_xilinx -family xcup -uram -noiopad -noclkbuf -top {TOP}",
-    # No UltraRAM there: the memory of the partial sums may become what fits.
-    "ecp5": f"hierarchy -top {TOP}; proc; setattr -unset ram_style */a:ram_style=ultra; "
-            f"synth_ecp5 -noflatten -top {TOP}",
+    "xcup": "synth_xilinx -family xcup -uram -noiopad -noclkbuf -top {top}",
+    # No UltraRAM there: memories that are meant for it may become what fits.
+    "ecp5": "hierarchy -top {top}; proc; setattr -unset ram_style */a:ram_style=ultra; "
+            "synth_ecp5 -noflatten -top {top}",
+}
+# What a card is made of: the file of each unit's top. Buffer Q is a tt_ram of its own.
+UNITS = {
+    "tt_card_control": "card", "tt_sequencer": "card", "tt_memory": "memory", "tt_load": "vector",
+    "tt_multiply": "multiply", "tt_vector": "vector", "tt_kv_writer": "attention",
+    "tt_attention": "attention", "tt_head": "head", "tt_check": "card", "tt_ram": "memory",
 }
 
 
-def files():
-    """The files of rtl/engine.f, relative to rtl/."""
-    lines = (RTL / "engine.f").read_text().splitlines()
+def files(name):
+    """The files of a list, relative to rtl/."""
+    lines = (RTL / name).read_text().splitlines()
     return [line for line in lines if line and not line.startswith("//")]
 
 
-def synthesise(family, parameters):
+def unit_parameters(card, unit):
+    """The parameters of a unit of a card."""
+    text = (ROOT / f"cards/{card}/tt_config_pkg.sv").read_text()
+    values = dict(re.findall(r"localparam [\w\s\[\]:]*?(\w+) = ([\w']+);", text))
+    values |= {"ReadClients": 8, "WriteClients": 3}
+    if unit == "tt_ram":
+        values = {"Width": 8 * int(values["BeatBytes"]), "Depth": values["QueryWords"]}
+    text = (RTL / UNITS[unit] / f"{unit}.sv").read_text()
+    text = text[text.index(f"module {unit}"):text.index(") (")]
+    names = re.findall(r"^  parameter [\w\s\[\]:]*?(\w+) = ", text, re.M)
+    return {name: values[name] for name in names if name in values}
+
+
+def synthesise(top, sources, family, parameters):
     """Runs Yosys; returns its statistics by module."""
     sets = " ".join(f"-set {name} {value}" for name, value in parameters.items())
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:  # YoWASP has a /tmp of its own
         stat, log = Path(folder) / "stat.json", Path(folder) / "yosys.log"
-        script = (f"read_verilog -sv {' '.join(files())}; chparam {sets} {TOP}; "
-                  f"{COMMANDS[family]}; tee -q -o {stat} stat -json")
+        script = (f"read_verilog -sv {' '.join(sources)}; chparam {sets} {top}; "
+                  f"{COMMANDS[family].format(top=top)}; tee -q -o {stat} stat -json")
         run = subprocess.run([YOSYS, "-q", "-l", log, "-p", script], cwd=RTL, text=True,
                              capture_output=True)
         if run.returncode:
-            sys.exit(f"yosys failed:\n{run.stdout}{run.stderr}")
+            sys.exit(f"yosys failed on {top}:\n{run.stdout}{run.stderr}")
         return json.loads(stat.read_text())["modules"]
 
 
@@ -86,11 +109,11 @@ def short(name):
     return re.findall(r"tt_\w+", name)[0]
 
 
-def count(family, modules):
+def count(top_name, family, modules):
     """Own and total resources of every module, and how often it occurs under the top."""
     modules = {name.lstrip("\\"): data for name, data in modules.items()}
-    top = next(name for name in modules if name == TOP or short(name) == TOP and
-               re.search(rf"\\{TOP}(\\|$)", name))
+    top = next(name for name in modules if name == top_name or short(name) == top_name and
+               re.search(rf"\\{top_name}(\\|$)", name))
     own, children, times = {}, {}, {}
     for name, data in modules.items():
         own[name], children[name] = dict.fromkeys(KINDS, 0), {}
@@ -117,6 +140,48 @@ def count(family, modules):
     return table, total
 
 
+def heading(first):
+    """The first line of a table."""
+    return f"{first:<24}{'number':>8}" + "".join(f"{kind:>9}" for kind in KINDS)
+
+
+def row(name, line):
+    """A line of a table."""
+    return f"{name:<24}{line['instances']:>8}" + "".join(f"{line[kind]:>9g}" for kind in KINDS)
+
+
+def by_area(table):
+    """The lines of a table, the largest first."""
+    return sorted(table.items(), key=lambda item: -item[1]["lut"] - item[1]["lutram"])
+
+
+def card_table(options, version):
+    """Synthesises the units of a card and prints what each one takes."""
+    units, whole, modules = {}, dict.fromkeys(KINDS, 0), {}
+    print(heading("unit") + f"{'seconds':>9}")
+    for unit in options.unit or UNITS:
+        begin = time.monotonic()
+        parameters = unit_parameters(options.card, unit)
+        statistics = synthesise(unit, files("card.f"), options.family, parameters)
+        table, total = count(unit, options.family, statistics)
+        seconds = round(time.monotonic() - begin)
+        units[unit] = {"instances": 1, **total, "seconds": seconds, "parameters": parameters}
+        modules[unit] = table
+        for kind in KINDS:
+            whole[kind] += total[kind]
+        print(row(unit, units[unit]) + f"{seconds:>9}", flush=True)
+        if options.modules:
+            for name, line in by_area(table):
+                print(row(f"  {name}", line))
+    print(row("total", {"instances": 1, **whole}))
+    print(f"{options.card}, {options.family}; every unit alone, hierarchy kept\n{version}")
+    if options.json:
+        options.json.write_text(json.dumps({
+            "tool": version, "family": options.family, "card": options.card, "total": whole,
+            "units": units, "modules": modules}, indent=2) + "\n")
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slots", type=int, default=16)
@@ -127,23 +192,26 @@ def main():
     parser.add_argument("--family", choices=RULES, default="xcup")
     parser.add_argument("--json", type=Path, help="write the result here as well")
     parser.add_argument("--limit", type=float, help="fail above this many LUTs per MAC/cycle")
+    parser.add_argument("--card", help="the units of this card instead of the engine")
+    parser.add_argument("--unit", choices=UNITS, action="append", help="only this unit")
+    parser.add_argument("--modules", action="store_true", help="list the modules of each unit")
     options = parser.parse_args()
+    version = subprocess.run([YOSYS, "-V"], text=True, capture_output=True).stdout.split(" (")[0]
+    if options.card:
+        return card_table(options, version)
     parameters = {"Slots": options.slots, "Rows": options.rows, "Groups": options.groups,
                   "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles}
 
     begin = time.monotonic()
-    table, total = count(options.family, synthesise(options.family, parameters))
+    statistics = synthesise(TOP, files("engine.f"), options.family, parameters)
+    table, total = count(TOP, options.family, statistics)
     seconds = time.monotonic() - begin
-    version = subprocess.run([YOSYS, "-V"], text=True, capture_output=True).stdout.split(" (")[0]
     macs = 3 * options.slots * options.rows * options.groups
     per_mac = (total["lut"] + total["lutram"]) / macs
 
-    print(f"{'module':<20}{'number':>8}" + "".join(f"{kind:>9}" for kind in KINDS)
-          + f"{'LUT/MAC':>9}")
-    lines = sorted(table.items(), key=lambda item: -item[1]["lut"] - item[1]["lutram"])
-    for name, line in [*lines, ("total", {"instances": 1, **total})]:
-        print(f"{name:<20}{line['instances']:>8}" + "".join(f"{line[k]:>9g}" for k in KINDS)
-              + f"{(line['lut'] + line['lutram']) / macs:>9.3f}")
+    print(heading("module") + f"{'LUT/MAC':>9}")
+    for name, line in [*by_area(table), ("total", {"instances": 1, **total})]:
+        print(row(name, line) + f"{(line['lut'] + line['lutram']) / macs:>9.3f}")
     print(f"{macs} ternary MAC/cycle, {per_mac:.2f} LUT each, raw; own area of each module; "
           f"{options.family}, {seconds:.0f} s\n{version}")
     if options.json:

@@ -7,7 +7,7 @@ use crate::{
     sim::{Fault, SimCard, simulator},
 };
 use serde::Serialize;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 use terntable_golden::card::{
     command::{Command, STATE, Unit, source},
     config::CardConfig,
@@ -46,7 +46,11 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "first difference: command {} ({}, unit {})", self.command, self.name, self.unit)?;
+        write!(
+            f,
+            "first difference: command {} ({}, unit {})",
+            self.command, self.name, self.unit
+        )?;
         if let Some(layer) = self.layer {
             write!(f, ", layer {layer}")?;
         }
@@ -104,13 +108,13 @@ impl Program {
             }
             _ => {}
         }
-        let of_layer = matches!(
-            command.info().unit,
-            Unit::Vector | Unit::Multiply | Unit::Attention
-        ) && !matches!(
-            command,
-            Command::Embed { .. } | Command::Multiply { to_head: true, .. }
-        ) && !matches!(command, Command::Normalise { to_queries: true, .. });
+        let of_layer =
+            matches!(command.info().unit, Unit::Vector | Unit::Multiply | Unit::Attention)
+                && !matches!(
+                    command,
+                    Command::Embed { .. } | Command::Multiply { to_head: true, .. }
+                )
+                && !matches!(command, Command::Normalise { to_queries: true, .. });
         of_layer.then_some(layer)
     }
 }
@@ -147,6 +151,9 @@ pub struct LockstepCard {
     card: SimCard,
     buffers: Buffers,
     program: Program,
+    /// Places and elements behind the end of a vector, in its last word: the card writes whole words,
+    /// nothing says what is there.
+    padding: BTreeSet<(usize, usize)>,
     /// A bit to flip in every multiply.
     pub fault: Option<Fault>,
     /// Values compared so far.
@@ -168,6 +175,7 @@ impl LockstepCard {
             card,
             buffers,
             program: Program::default(),
+            padding: BTreeSet::new(),
             fault: None,
             compared: 0,
             commands: 0,
@@ -193,6 +201,7 @@ impl LockstepCard {
             }
             let step = self.golden.machine().step().map_err(refused)?;
             let layer = self.program.note(&step.command);
+            self.note_padding(&step.command);
             if let (Command::Multiply { .. }, Some(fault)) = (&step.command, self.fault) {
                 self.card.fault_in_multiply(fault);
             }
@@ -207,9 +216,41 @@ impl LockstepCard {
                     return Err(Error::Differs(format!(
                         "after command {} the golden card model is {}, the simulated card {found:?}",
                         step.index,
-                        if step.finished { "done".into() } else { format!("before {}", step.index + 1) },
+                        if step.finished {
+                            "done".into()
+                        } else {
+                            format!("before {}", step.index + 1)
+                        },
                     )));
                 }
+            }
+        }
+    }
+
+    /// Takes note of what a command leaves open in the last words of the vectors that it writes.
+    fn note_padding(&mut self, command: &Command) {
+        let lanes = self.card.config().lanes;
+        let row = self.program.y_row.next_multiple_of(lanes);
+        let (place, stride, first, count, end) = match *command {
+            Command::Load { bank, columns, .. } => {
+                let bank = usize::from(bank) * self.card.config().param_words * lanes;
+                (Place::Parameters, 0, bank, columns as usize, bank + columns as usize)
+            }
+            Command::Gate { first_row, rows, .. } => {
+                (Place::Work, row, first_row as usize, rows as usize, self.program.y_row)
+            }
+            Command::Project { .. } | Command::Attend { .. } => {
+                (Place::Work, row, 0, self.program.y_row, self.program.y_row)
+            }
+            _ => return,
+        };
+        let slots = if stride == 0 { 1 } else { self.golden.machine().slots() };
+        for base in (0..slots).map(|slot| slot * stride) {
+            let written = base + first..base + first + count;
+            self.padding.retain(|(of, at)| *of != place as usize || !written.contains(at));
+            if written.end == base + end {
+                let open = written.end..written.end.next_multiple_of(lanes);
+                self.padding.extend(open.map(|at| (place as usize, at)));
             }
         }
     }
@@ -227,6 +268,7 @@ impl LockstepCard {
             Command::LoadRope { .. } => place == Place::Rotary,
             _ => false,
         };
+        let lanes = self.card.config().lanes;
         let golden = self.golden.machine();
         let places: [(Place, &dyn Words); 6] = [
             (Place::Residual, golden.x()),
@@ -242,7 +284,11 @@ impl LockstepCard {
             for word in (0..words.words()).filter(|&word| words.known(word)) {
                 compared += 1;
                 let bytes = self.buffers.word(place, word).map_err(simulator)?;
-                if let Some(lane) = words.lane_that_differs(word, &bytes) {
+                let is_padding = |lane: &LaneDifference| {
+                    self.padding.contains(&(place as usize, word * lanes + lane.lane))
+                };
+                let differs = words.lane_that_differs(word, &bytes);
+                if let Some(lane) = differs.filter(|lane| !is_padding(lane)) {
                     found = Some(((place, words.name()), word, lane));
                     break 'places;
                 }
@@ -301,9 +347,11 @@ impl LockstepCard {
         self.compared += expected.len() as u64;
         let spill = &self.program.spill;
         let parts = [0..spill.start, spill.end.min(found.len())..found.len()];
-        let differs = parts.into_iter().find_map(|part| match expected[part.clone()] == found[part.clone()] {
-            true => None,
-            false => part.into_iter().find(|&at| expected[at] != found[at]),
+        let differs = parts.into_iter().find_map(|part| {
+            match expected[part.clone()] == found[part.clone()] {
+                true => None,
+                false => part.into_iter().find(|&at| expected[at] != found[at]),
+            }
         });
         let Some(at) = differs else { return Ok(()) };
         let values = (0, expected[at].into(), found[at].into());

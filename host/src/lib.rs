@@ -14,6 +14,7 @@ pub mod card_lockstep;
 pub mod cpu;
 pub mod device;
 pub mod error;
+pub mod estimate;
 pub mod eval;
 pub mod generate;
 pub mod import;

@@ -173,7 +173,7 @@ impl SimCard {
                 ("gen_slot[0].u_slot.gen_group[0].u_table.memory", bit / 10, bit % 10)
             }
             FaultUnit::Weight => ("u_multiply.u_reader.u_beats.data_q", 0, bit),
-            FaultUnit::Accumulator => ("u_sums.memory", 0, bit),
+            FaultUnit::Accumulator => ("u_tlmm.u_sums.memory", 0, bit),
         };
         self.sim.fault_after(FAULT_CYCLE, name, element, bit as u32);
     }

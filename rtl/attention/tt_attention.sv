@@ -4,8 +4,8 @@
 /// a sequence are streamed page by page (K pass: scores, their maximum M, the largest step X), then
 /// V (V pass: weights, their sums L and O), and y = O * ((X * 256) / L) leaves while the K pass of
 /// the next head runs. Scores wait in a store between the passes. Pages whose scores do not fit
-/// there are streamed with their K again in the V pass and scored again: contexts of any length need
-/// no memory of their own, and the result is the same because scores are exact functions of K.
+/// there are streamed with their K again in the V pass and scored again: contexts of any length
+/// need no memory of their own, and the result is the same because scores are functions of K.
 module tt_attention #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,

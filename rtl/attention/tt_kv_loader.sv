@@ -68,6 +68,11 @@ module tt_kv_loader #(
   localparam int unsigned StepBeats = (4 * PageRows + BeatBytes - 1) / BeatBytes;
   localparam logic [2:0]  All       = 3'(tt_attention_pkg::Buffers);
 
+  // Rows are multiples of 8 bytes: so those of a page fill whole beats.
+  if (8 * PageRows % BeatBytes != 0) begin : gen_bad_rows
+    $fatal(1, "tt_kv_loader: PageRows * 8 must be a multiple of BeatBytes");
+  end
+
   typedef enum logic [2:0] {None, KeyRows, KeySteps, ValueSteps, ValueRows} section_e;
   section_e section_q, section_next;
 
@@ -95,7 +100,7 @@ module tt_kv_loader #(
   assign fire     = section_q != None && low_valid_q && (!straddle || beat_valid_i);
   assign last     = rows ? ends && row_q == RowBits'(shape_i.pair ? PageRows - 2 : PageRows - 1)
                          : row_q == RowBits'(StepBeats - 1);
-  assign take     = !low_valid_q || (fire && (complete || last));
+  assign take     = !low_valid_q || (fire && complete);
 
   assign beat_ready_o = take;
   assign page_end     = fire && last && section_next == None;
@@ -122,8 +127,7 @@ module tt_kv_loader #(
     end else begin
       if (begins) section_q <= page_keys_i ? KeyRows : ValueSteps;
       else if (fire && last) section_q <= section_next;
-      // A beat that a row ended in the middle of is dropped with its padding.
-      if (take) low_valid_q <= beat_valid_i && !(fire && last && straddle);
+      if (take) low_valid_q <= beat_valid_i;
       keys_free_q   <= keys_free_q + 3'(keys_release_i) - 3'(begins && page_keys_i);
       values_free_q <= values_free_q + 3'(values_release_i) - 3'(begins && page_values_i);
     end

@@ -1,5 +1,5 @@
-/// Tiles of K or V rows: a word of an even and of an odd row are written, one word of all rows, or a
-/// half of it, is read.
+/// Tiles of K or V rows: a word of an even and of an odd row are written, one word of all rows, or
+/// a half of it, is read.
 module tt_kv_tile #(
   /// Rows.
   parameter int unsigned Rows = 16,

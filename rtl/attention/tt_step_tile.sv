@@ -56,4 +56,8 @@ module tt_step_tile #(
       if (part_i == PartBits'(p)) steps_o = steps[32*Lanes*p +: 32*Lanes];
     end
   end
+
+  // A beat may hold more steps than a page.
+  logic unused;
+  assign unused = ^write_data_i;
 endmodule

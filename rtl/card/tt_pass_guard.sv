@@ -145,7 +145,11 @@ module tt_pass_guard
       address_q  <= '0;
     end else begin
       unit_rst_q <= state_q != Reset;
-      if (start_i) code_q <= tt_card_pkg::ErrNone;
+      if (start_i) begin
+        code_q    <= tt_card_pkg::ErrNone;
+        command_q <= '0;
+        address_q <= '0;
+      end
       case (state_q)
         Watch: begin
           reset_q <= '0;

@@ -124,7 +124,7 @@ module tt_load #(
     .beat_data_o    (beat)
   );
 
-  // ---- words ---------------------------------------------------------------------------------------
+  // ---- words ------------------------------------------------------------------------------------
   logic [PartBits-1:0] part_q;
   logic [15:0]         word_q, rotary_q;  // word of the row; first word of the slot in R
   logic [32*Lanes-1:0] word, data_q, cosines;

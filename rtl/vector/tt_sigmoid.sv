@@ -1,7 +1,7 @@
 /// The logistic function of two numbers by table, as binary32: at most a pair every other cycle.
 ///
-/// `i = min(HalfEven(|x| * 128), 2047)`, the table's word i in units of 2^-17, or 1 minus it where x
-/// has its sign bit set. The two numbers share the table, one a cycle.
+/// `i = min(HalfEven(|x| * 128), 2047)`, the table's word i in units of 2^-17, or 1 minus it where
+/// x has its sign bit set. The two numbers go through one after the other.
 module tt_sigmoid (
   /// Clock.
   input  logic        clk_i,
@@ -20,14 +20,12 @@ module tt_sigmoid (
 );
   localparam int unsigned IndexBits = 13;  // signed, 4095 and below
 
-  // |x| * 128; zeros and subnormals stay below a half, what is too large for binary32 is huge anyway.
+  // |x| * 128 but for what is too small or too large to matter: zeros, subnormals, infinities; and
+  // for NaN, whose result is NaN whatever it is multiplied by.
   function automatic logic [31:0] scaled(input logic [30:0] x);
     logic [8:0] exponent;
     exponent = 9'(x[30:23]) + 9'd7;
-    scaled   = {1'b0, x};
-    if (x[30:23] != 8'hff && x[30:23] != '0) begin
-      scaled[30:23] = exponent >= 9'd255 ? 8'd254 : exponent[7:0];
-    end
+    scaled   = {1'b0, exponent >= 9'd255 ? 8'd254 : exponent[7:0], x[22:0]};
   endfunction
 
   function automatic logic [10:0] clipped(input logic [IndexBits-1:0] index);
@@ -39,85 +37,61 @@ module tt_sigmoid (
     lowered = {1'b0, x[30:23] == '0 ? 8'd0 : x[30:23] - 8'd17, x[22:0]};
   endfunction
 
-  // ---- index -----------------------------------------------------------------------------------
-  logic [IndexBits-1:0] low_index, high_index;
-  logic                 index_valid, high_valid;
-  logic [1:0]           low_sign_q, high_sign_q;
+  // ---- one after the other -----------------------------------------------------------------------
+  logic                 second_q, index_valid, read_q, entry_q, float_valid, unused;
+  logic [2:0]           sign_q;
+  logic [31:0]          high_q, x, number, low_q;
+  logic [IndexBits-1:0] index;
+  logic [17:0]          entry, value_q;
 
-  tt_to_int #(.IntBits(IndexBits)) u_low_index (
-    .clk_i, .rst_ni, .valid_i, .a_i(scaled(low_i[30:0])), .valid_o(index_valid), .result_o(low_index)
-  );
-  tt_to_int #(.IntBits(IndexBits)) u_high_index (
-    .clk_i, .rst_ni, .valid_i, .a_i(scaled(high_i[30:0])), .valid_o(high_valid), .result_o(high_index)
-  );
-
-  // ---- table -----------------------------------------------------------------------------------
-  logic [10:0] high_index_q;
-  logic        read_high_q, table_q, table2_q;
-  logic        low_negative_q, high_negative_q;
-  logic [17:0] entry, low_q, low2_q, high_q;
-
-  tt_silu_table u_table (
-    .clk_i,
-    .read_i (index_valid | read_high_q),
-    .index_i(index_valid ? clipped(low_index) : high_index_q),
-    .entry_o(entry)
-  );
+  assign x = second_q ? high_q : low_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      read_high_q <= 1'b0;
-      table_q     <= 1'b0;
-      table2_q    <= 1'b0;
+      second_q <= 1'b0;
+      read_q   <= 1'b0;
+      entry_q  <= 1'b0;
     end else begin
-      read_high_q <= index_valid;
-      table_q     <= read_high_q;
-      table2_q    <= table_q;
+      second_q <= valid_i;
+      read_q   <= index_valid;
+      entry_q  <= read_q;
     end
   end
 
-  function automatic logic [17:0] signed_entry(input logic negative, input logic [17:0] value);
-    signed_entry = negative ? 18'h20000 - value : value;
-  endfunction
+  tt_to_int #(.IntBits(IndexBits)) u_index (
+    .clk_i, .rst_ni, .valid_i(valid_i | second_q), .a_i(scaled(x[30:0])), .valid_o(index_valid),
+    .result_o(index)
+  );
+
+  tt_silu_table u_table (
+    .clk_i,
+    .read_i (index_valid),
+    .index_i(clipped(index)),
+    .entry_o(entry)
+  );
+
+  tt_from_int #(.IntBits(19)) u_float (
+    .clk_i, .rst_ni, .valid_i(entry_q), .a_i({1'b0, value_q}), .valid_o(float_valid),
+    .result_o(number)
+  );
 
   always_ff @(posedge clk_i) begin
-    low_sign_q  <= {low_sign_q[0], low_i[31]};
-    high_sign_q <= {high_sign_q[0], high_i[31]};
-    if (index_valid) begin
-      high_index_q    <= clipped(high_index);
-      low_negative_q  <= low_sign_q[1];
-      high_negative_q <= high_sign_q[1];
-    end
-    if (read_high_q) low_q <= signed_entry(low_negative_q, entry);
-    if (table_q) begin
-      low2_q <= low_q;
-      high_q <= signed_entry(high_negative_q, entry);
-    end
+    sign_q <= {sign_q[1:0], x[31]};
+    if (valid_i) high_q <= high_i;
+    if (read_q) value_q <= sign_q[2] ? 18'h20000 - entry : entry;
+    if (float_valid) low_q <= lowered(number[30:0]);
   end
 
-  // ---- binary32 --------------------------------------------------------------------------------
-  logic [31:0] low_float, high_float;
-  logic        low_valid, high_float_valid;
+  // The first result waits for the second one.
+  assign low_o  = low_q;
+  assign high_o = lowered(number[30:0]);
 
-  tt_from_int #(.IntBits(19)) u_low_float (
-    .clk_i, .rst_ni, .valid_i(table2_q), .a_i({1'b0, low2_q}), .valid_o(low_valid),
-    .result_o(low_float)
-  );
-  tt_from_int #(.IntBits(19)) u_high_float (
-    .clk_i, .rst_ni, .valid_i(table2_q), .a_i({1'b0, high_q}), .valid_o(high_float_valid),
-    .result_o(high_float)
-  );
-
-  assign low_o  = lowered(low_float[30:0]);
-  assign high_o = lowered(high_float[30:0]);
-
-  logic unused;
-  assign unused = ^{high_valid, low_valid, high_float_valid, low_float[31], high_float[31]};
+  assign unused = number[31];
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      assert (!index_valid || !read_high_q);
+      assert (!valid_i || !second_q);
     end
   end
 `endif

@@ -3,7 +3,8 @@
 /// It holds the residual stream (X), the work buffer (Y), norm weights (P), rotary rows (R) and the
 /// scalars of the slots. Commands come in order and become passes (tt_vector_control); a pass walks
 /// through its words (tt_vector_issue) and each word takes the same way through the lanes
-/// (tt_vector_stages, tt_vector_lanes). Attention's output is written to Y whenever its port is free.
+/// (tt_vector_stages, tt_vector_lanes). Attention's output is written to Y whenever its port is
+/// free.
 module tt_vector #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -158,7 +159,6 @@ module tt_vector #(
   localparam int unsigned StageSummed = tt_vector_pkg::StageSummed;
   localparam int unsigned PostInteger = tt_vector_pkg::PostInteger;
   localparam int unsigned LaneBits     = $clog2(Lanes);
-  localparam int unsigned SizeBits     = $clog2(BeatBytes);
   localparam int unsigned SlotBits     = Slots > 1 ? $clog2(Slots) : 1;
   localparam int unsigned XBits        = $clog2(ResidualWords);
   localparam int unsigned YBits        = $clog2(WorkWords);
@@ -167,19 +167,20 @@ module tt_vector #(
   localparam int unsigned BlockColumns = 3 * Groups;
   localparam int unsigned Waiting      = 16;
   localparam int unsigned CacheWords   = 64;
-  localparam int unsigned CacheBits    = 8 * Lanes + 49;
 
-  if (tt_vector_pkg::AddLatency != tt_float_pkg::AddLatency || tt_vector_pkg::MulLatency != tt_float_pkg::MulLatency
+  if (tt_vector_pkg::AddLatency != tt_float_pkg::AddLatency
+      || tt_vector_pkg::MulLatency != tt_float_pkg::MulLatency
       || tt_vector_pkg::FromIntLatency != tt_float_pkg::FromIntLatency
       || tt_vector_pkg::ToIntLatency != tt_float_pkg::ToIntLatency) begin : gen_bad_latency
     $fatal(1, "tt_vector: tt_vector_pkg must have the latencies of tt_float_pkg");
   end
   // Sum and second product are in one stage, a sum is there with a word of X or Y.
-  if (tt_vector_pkg::AddLatency != tt_vector_pkg::MulLatency || tt_vector_pkg::FromIntLatency != 2) begin : gen_bad_stages
+  if (tt_vector_pkg::AddLatency != tt_vector_pkg::MulLatency
+      || tt_vector_pkg::FromIntLatency != 2) begin : gen_bad_stages
     $fatal(1, "tt_vector: the stages do not meet");
   end
 
-  // ---- control -----------------------------------------------------------------------------------
+  // ---- control ----------------------------------------------------------------------------------
   logic             embed_start, embed_done, factors_start, factors_two, factors_busy, start, idle;
   logic             finish, tree_busy, root_done, roots_busy, value, to_blocks, to_queries, int4;
   logic             cache_empty, stages_idle, issue_idle, control_busy, scalars_idle;
@@ -229,9 +230,9 @@ module tt_vector #(
     .kv_idle_i
   );
 
-  // ---- words on their way ------------------------------------------------------------------------
+  // ---- words on their way -----------------------------------------------------------------------
   logic                  issue_valid, scale_done, tap, gate_result, third;
-  tt_vector_pkg::word_t                 issue_word, source, scalar_word, addend_word, scale_word, tap_word,
+  tt_vector_pkg::word_t  issue_word, source, scalar_word, addend_word, scale_word, tap_word,
                          square_word, step_word, integer_word;
   logic [24*Lanes-1:0]   sums;
   logic [Stages-1:0]     valid, second;
@@ -290,14 +291,16 @@ module tt_vector #(
     .idle_o       (stages_idle)
   );
 
-  // ---- buffers -----------------------------------------------------------------------------------
-  logic                tap_x, tap_y, embed_write, att_q;
+  // ---- buffers ----------------------------------------------------------------------------------
+  logic                tap_x, tap_y, x_read, embed_write, att_q;
   logic [15:0]         embed_address, att_words, att_address_q;
   logic [32*Lanes-1:0] tap_data, embed_data, x_data, y_data, att_data_q, weight;
   logic [64*Lanes-1:0] rotary;
 
-  assign tap_x = pass.write_x & post_valid[0];
-  assign tap_y = pass.write_y & post_valid[0];
+  assign tap_x  = pass.write_x & post_valid[0];
+  assign tap_y  = pass.write_y & post_valid[0];
+  assign x_read = pass.add_x ? valid[StageScaled-1]
+                             : valid[1] & (pass.source == tt_vector_pkg::FromX);
 
   tt_vector_embed #(
     .Slots    (Slots),
@@ -329,7 +332,7 @@ module tt_vector #(
     .write_i        (tap_x | embed_write),
     .write_address_i(embed_write ? embed_address[XBits-1:0] : tap_word.address[XBits-1:0]),
     .write_data_i   (embed_write ? embed_data : tap_data),
-    .read_i         (pass.add_x ? valid[StageScaled-1] : valid[1] & (pass.source == tt_vector_pkg::FromX)),
+    .read_i         (x_read),
     .read_address_i (pass.add_x ? addend_word.address[XBits-1:0] : source.address[XBits-1:0]),
     .read_data_o    (x_data)
   );
@@ -380,7 +383,7 @@ module tt_vector #(
     .read_data_o    (rotary)
   );
 
-  // ---- lanes -------------------------------------------------------------------------------------
+  // ---- lanes ------------------------------------------------------------------------------------
   logic                tree, across, accumulate;
   logic [1:0]          load;
   logic [2:0]          step;
@@ -418,7 +421,7 @@ module tt_vector #(
     .partial_o    (partial_new)
   );
 
-  // ---- sums of squares, maxima, scalars ----------------------------------------------------------
+  // ---- sums of squares, maxima, scalars ---------------------------------------------------------
   logic        sum_valid, sum_ready, maximum_valid;
   logic [31:0] sum;
   logic [7:0]  sum_slot, maximum_slot, maximum_head, query_head;
@@ -514,86 +517,53 @@ module tt_vector #(
 
   assign factor_head_o = first_head + query_head;
 
-  // ---- integers to A, Q and the KV writer ----------------------------------------------------------
-  logic                 integer_valid, cache_ready, cache_valid;
-  logic [7:0]           dw;
-  logic [QueryBits-1:0] query_base, query_skip;
-  logic                 in_queries;
-
-  assign integer_valid = post_valid[PostInteger];
-
-  tt_vector_blocks #(
+  // ---- integers ---------------------------------------------------------------------------------
+  tt_vector_outputs #(
     .Slots       (Slots),
     .Lanes       (Lanes),
     .BlockColumns(BlockColumns),
-    .AddressBits (ActBits)
-  ) u_blocks (
+    .BeatBytes   (BeatBytes),
+    .CacheWords  (CacheWords),
+    .ActBits     (ActBits),
+    .QueryBits   (QueryBits)
+  ) u_outputs (
     .clk_i,
     .rst_ni,
-    .valid_i  (integer_valid & (pass.sink == tt_vector_pkg::ToBlocks)),
-    .first_i  (integer_word.first),
-    .slot_i   (integer_word.slot),
-    .block_i  (integer_word.side),
-    .data_i   (integers),
-    .write_o  (a_write_o),
-    .address_o(a_address_o),
-    .data_o   (a_data_o)
+    .model_i,
+    .start_i     (start),
+    .pass_i      (pass),
+    .heads_i     (walk.heads),
+    .first_head_i(first_head),
+    .valid_i     (post_valid[PostInteger]),
+    .word_i      (integer_word),
+    .data_i      (integers),
+    .step_i      (step_read),
+    .a_write_o,
+    .a_address_o,
+    .a_data_o,
+    .q_write_o,
+    .q_address_o,
+    .q_data_o,
+    .kv_valid_o,
+    .kv_ready_i,
+    .kv_data_o,
+    .kv_slot_o,
+    .kv_head_o,
+    .kv_last_o,
+    .kv_step_o
   );
 
-  assign in_queries = pass.sink == tt_vector_pkg::ToQueries
-                      || (pass.sink == tt_vector_pkg::ToBlocks && pass.queries && !integer_word.beyond);
-  assign dw         = 8'((16'(model_i.head_dim) + 16'(BeatBytes - 1)) >> SizeBits);
-  assign query_base = pass.queries ? '0 : QueryBits'(32'(first_head) * 32'(dw));
-  assign query_skip = pass.queries ? '0 : QueryBits'(32'(model_i.heads - walk.heads) * 32'(dw));
-
-  tt_vector_queries #(
-    .Lanes      (Lanes),
-    .BeatBytes  (BeatBytes),
-    .AddressBits(QueryBits)
-  ) u_queries (
-    .clk_i,
-    .rst_ni,
-    .start_i  (start),
-    .base_i   (query_base),
-    .skip_i   (query_skip),
-    .valid_i  (integer_valid & in_queries),
-    .begins_i (integer_word.begins),
-    .ends_i   (integer_word.ends),
-    .skips_i  (integer_word.head == '0 && integer_word.slot != '0 && pass.sink == tt_vector_pkg::ToQueries),
-    .data_i   (integers),
-    .write_o  (q_write_o),
-    .address_o(q_address_o),
-    .data_o   (q_data_o)
-  );
-
-  tt_fifo #(
-    .Width(CacheBits),
-    .Depth(CacheWords)
-  ) u_cache (
-    .clk_i,
-    .rst_ni,
-    .valid_i(integer_valid & (pass.sink == tt_vector_pkg::ToCache)),
-    .ready_o(cache_ready),
-    .data_i ({step_read, integer_word.slot, first_head + integer_word.head, integer_word.ends,
-              integers}),
-    .valid_o(cache_valid),
-    .ready_i(kv_ready_i),
-    .data_o ({kv_step_o, kv_slot_o, kv_head_o, kv_last_o, kv_data_o})
-  );
-
-  assign kv_valid_o = cache_valid;
   assign kv_value_o = value;
   assign busy_o     = control_busy | tree_busy | ~scalars_idle | ~idle | att_q;
 
   logic unused;
-  assign unused = ^{model_i, sums_slot_i, cache_ready, att_slot_i, pass, walk, source, scalar_word,
+  assign unused = ^{model_i, sums_slot_i, att_slot_i, pass, walk, source, scalar_word,
                     addend_word, scale_word, tap_word, square_word, step_word, integer_word,
                     embed_address, att_address_q, valid, second, post_valid};
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      assert (!(integer_valid && pass.sink == tt_vector_pkg::ToCache) || cache_ready);
       assert (!embed_write || !tap_x);
     end
   end

@@ -1,7 +1,7 @@
 /// Packs words of Lanes bytes into blocks of buffer A.
 ///
-/// A segment begins with a block. A word that reaches beyond the end of a block begins the next one:
-/// what is left over moves to the front while the block is written.
+/// A segment begins with a block. A word that reaches beyond the end of a block begins the next
+/// one: what is left over moves to the front while the block is written.
 module tt_vector_blocks #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,

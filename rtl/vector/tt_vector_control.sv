@@ -82,8 +82,6 @@ module tt_vector_control #(
   /// The KV writer has written everything.
   input  logic kv_idle_i
 );
-  localparam int unsigned LaneBits = $clog2(Lanes);
-
   typedef enum logic [3:0] {
     Idle, Decode, Embed, Prepare, Launch, Begin, Run, Finish, Cache, Done
   } state_e;
@@ -93,7 +91,7 @@ module tt_vector_control #(
   logic [1:0]   step_q;
   logic [2:0]   wait_q;
 
-  // ---- fields of the command -----------------------------------------------------------------------
+  // ---- fields of the command --------------------------------------------------------------------
   tt_command_pkg::opcode_e    opcode;
   tt_command_pkg::embed_t     embed;
   tt_command_pkg::residual_t  residual;
@@ -111,15 +109,13 @@ module tt_vector_control #(
   logic        is_embed, is_residual, is_gate, is_project, is_normalise;
   logic        from_sums, squares, last_step;
   logic [31:0] inverse_q;
-  logic [15:0] heads_columns_q, row_columns_q, first_row, rows;
+  logic [15:0] heads_columns_q, row_columns_q;
 
   assign is_embed     = opcode == tt_command_pkg::OpEmbed;
   assign is_residual  = opcode == tt_command_pkg::OpResidual;
   assign is_gate      = opcode == tt_command_pkg::OpGate;
   assign is_project   = opcode == tt_command_pkg::OpProject;
   assign is_normalise = opcode == tt_command_pkg::OpNormalise;
-  assign first_row    = residual.first_row[15:0];
-  assign rows         = residual.rows[15:0];
 
   // Columns of the row that the command works on, and 1 / columns.
   logic [1:0] row_kind;  // hidden, heads * head_dim, ffn, heads of the command
@@ -152,86 +148,30 @@ module tt_vector_control #(
     end
   end
 
-  // ---- the pass ----------------------------------------------------------------------------------
-  tt_vector_pkg::pass_t       pass, pass_q;
-  tt_vector_pkg::walk_t       walk, walk_q;
-  logic        first_step, queries;
-  logic [15:0] row_words;
+  // ---- the pass ---------------------------------------------------------------------------------
+  tt_vector_pkg::pass_t pass, pass_q;
+  tt_vector_pkg::walk_t walk, walk_q;
+  logic                 queries;
 
-  assign first_step = step_q == 2'd0;
-  assign queries    = is_project & project.kind == 2'd0;
-  assign row_words  = 16'((17'(row_columns_q) + 17'(Lanes - 1)) >> LaneBits);
-  assign from_sums  = is_residual | is_gate | (is_project & first_step);
-  assign squares    = ~is_project & ~is_normalise;
-  assign last_step  = is_project ? step_q == 2'd2 : is_normalise ? step_q == 2'd1 : 1'b1;
+  assign queries = is_project & project.kind == 2'd0;
+  assign squares = ~is_project & ~is_normalise;
 
-  always_comb begin
-    pass           = '0;
-    pass.source    = from_sums ? tt_vector_pkg::FromSums : tt_vector_pkg::FromY;
-    pass.scalar    = from_sums ? tt_vector_pkg::ByFactor : tt_vector_pkg::ByOne;
-    pass.sink      = tt_vector_pkg::ToNowhere;
-    pass.square    = squares;
-    pass.bank      = normalise.bank;
-    pass.int4      = is_project & ~queries & model_i.kv_int4;
-    walk           = '0;
-    walk.segment   = from_sums ? tt_vector_pkg::ByPanel : is_project ? tt_vector_pkg::ByHead : tt_vector_pkg::ByRow;
-    walk.row_words = row_words;
-    walk.columns   = row_columns_q;
-    walk.end_column = row_columns_q;
-    walk.head_words = model_i.head_dim >> LaneBits;
-    walk.heads      = project.heads[7:0];
-    if (is_residual || is_gate) begin
-      walk.first_word = first_row >> LaneBits;
-      walk.columns    = rows;
-      walk.end_column = first_row + rows;
-    end
-    if (is_embed || (is_normalise && normalise.source == 2'd0)) pass.source = tt_vector_pkg::FromX;
-    if (is_residual) begin
-      pass.add_x   = 1'b1;
-      pass.write_x = 1'b1;
-    end
-    if (is_gate) begin
-      pass.gate    = 1'b1;
-      pass.silu    = model_i.silu;
-      pass.write_y = 1'b1;
-      walk.pairs   = 1'b1;
-    end
-    if (is_project) begin
-      walk.slot_outer = ~first_step;
-      pass.write_y    = first_step;
-      if (step_q == 2'd1) begin
-        pass.maximum = 1'b1;
-        if (project.kind != 2'd2) begin
-          pass.scalar  = tt_vector_pkg::ByCosine;
-          pass.rotate  = 1'b1;
-          pass.write_y = 1'b1;
-          walk.pairs   = 1'b1;
-        end
-      end
-      if (step_q == 2'd2) begin
-        pass.quantise = 1'b1;
-        pass.sink     = queries ? tt_vector_pkg::ToQueries : tt_vector_pkg::ToCache;
-      end
-    end
-    if (is_normalise) begin
-      pass.scalar  = tt_vector_pkg::ByRoot;
-      pass.weigh   = 1'b1;
-      pass.maximum = first_step;
-      if (!first_step) begin
-        pass.quantise   = 1'b1;
-        pass.sink       = tt_vector_pkg::ToBlocks;
-        pass.queries    = normalise.to_queries;
-        walk.segment    = tt_vector_pkg::ByBlocks;
-        walk.slot_outer = normalise.to_queries;
-      end
-    end
-  end
+  tt_vector_passes #(.Lanes(Lanes)) u_passes (
+    .model_i,
+    .cmd_i      (cmd_q),
+    .step_i     (step_q),
+    .columns_i  (row_columns_q),
+    .pass_o     (pass),
+    .walk_o     (walk),
+    .from_sums_o(from_sums),
+    .last_o     (last_step)
+  );
 
-  // ---- one after the other -------------------------------------------------------------------------
+  // ---- one after the other ----------------------------------------------------------------------
   logic       ready, finish_q, roots_busy_q;
   logic [7:0] roots_q;
 
-  assign ready = idle_i & ~(squares & tree_busy_i) & ~(from_sums & factors_busy_i);
+  assign ready = ~(squares & tree_busy_i) & ~(from_sums & factors_busy_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

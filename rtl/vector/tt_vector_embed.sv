@@ -1,6 +1,7 @@
 /// Copies the embeddings of the slots' tokens into buffer X.
 ///
-/// The rows of a table are binary32, or bfloat16, the upper halves of binary32; each begins with a beat.
+/// The rows of a table are binary32, or bfloat16, the upper halves of binary32; each begins with a
+/// beat.
 module tt_vector_embed #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -56,7 +57,7 @@ module tt_vector_embed #(
     $fatal(1, "tt_vector_embed: Lanes must be at most BeatBytes / 4");
   end
 
-  // ---- where the rows are --------------------------------------------------------------------------
+  // ---- where the rows are -----------------------------------------------------------------------
   logic                    ask_q, asked_q, address_valid, start_valid_q, start_ready;
   logic [7:0]              row_q;
   logic [15:0]             beats;
@@ -98,7 +99,7 @@ module tt_vector_embed #(
     if (address_valid) address_q <= address;
   end
 
-  // ---- beats to words ------------------------------------------------------------------------------
+  // ---- beats to words ---------------------------------------------------------------------------
   logic                   beat_valid, beat_ready, run_q, take, last_word, last_part, write_q, end_q;
   logic [8*BeatBytes-1:0] beat;
   logic [PartBits-1:0]    part_q;

@@ -1,5 +1,5 @@
-/// Lets the words of a pass into the lanes: in the order of tt_vector_walk, each when what it needs is
-/// there and what it becomes has room, for the lanes cannot stop.
+/// Lets the words of a pass into the lanes: in the order of tt_vector_walk, each when what it needs
+/// is there and what it becomes has room, for the lanes cannot stop.
 module tt_vector_issue #(
   /// Rows of a tile.
   parameter int unsigned Rows = 7,
@@ -53,7 +53,7 @@ module tt_vector_issue #(
   // A partial sum is read again after 64 / Lanes words; it takes this many cycles.
   localparam bit          Paced    = 64 / Lanes < tt_float_pkg::AddLatency + 3;
 
-  // ---- sums --------------------------------------------------------------------------------------
+  // ---- sums -------------------------------------------------------------------------------------
   logic                sums_valid, sums_take;
   logic [24*Lanes-1:0] sums;
   logic [4:0]          held_q;
@@ -76,7 +76,7 @@ module tt_vector_issue #(
     if (sums_take) sums_o <= sums;
   end
 
-  // ---- the way -----------------------------------------------------------------------------------
+  // ---- the way ----------------------------------------------------------------------------------
   logic  walk_valid, step;
   tt_vector_pkg::word_t word;
 
@@ -96,13 +96,13 @@ module tt_vector_issue #(
     .idle_o
   );
 
-  // ---- may it enter ------------------------------------------------------------------------------
+  // ---- may it enter -----------------------------------------------------------------------------
   logic                phase_q;
   logic [15:0]         scales_q;   // scales of the command that are there
   logic [7:0]          waiting_q;  // groups begun whose scale is not there
   logic [RoomBits-1:0] room_q;
-  logic                from_sums, pair_ok, sums_ok, root_ok, scale_ok, maximum_ok, cache_ok, pace_ok;
-  logic                begins;
+  logic                from_sums, pair_ok, sums_ok, root_ok, scale_ok, maximum_ok, cache_ok;
+  logic                pace_ok, begins;
 
   assign from_sums = pass_i.source == tt_vector_pkg::FromSums;
   // Both words of a pair follow each other, the first in an even cycle.

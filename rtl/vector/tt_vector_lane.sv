@@ -1,11 +1,13 @@
-/// One lane of the vector unit: every binary32 operation of an element, in pipelines that never stop.
+/// One lane of the vector unit: every binary32 operation of an element, in pipelines that never
+/// stop.
 ///
 /// ```text
-///   sums ─► real ─┐           ┌──────────────── weights, sine, gate ─► second product ─┐
-///   X, Y ─────────┴─ first product ─┬─ X, rotated ─► sum ─┬─────────────────────────────┤
-///                                   └─ gate, delayed      └─► tap ─► third product ─┬─► integer
-///                                                              ▲ └► X, Y, maximum   └─► partial sums
-///                                                              └─ gated ────────────┘
+///   sums ─► real ─┐                  ┌─────────── weight, sine, gate ─► second product ─┐
+///   X, Y ─────────┴─► first product ─┼─► + X, + rotated ─► sum ─────────────────────────┼─► tap
+///                                    └─► gate and up, delayed                           │
+///                                                         gated, third product ─────────┘
+///   tap ─┬─► X, Y, maximum
+///        └─► third product: by itself ─► partial sums; by the scale ─► integer
 /// ```
 ///
 /// What a pass does not use is passed by with 1 or -0, which leave every number as it is. Registers
@@ -77,6 +79,7 @@ module tt_vector_lane (
   localparam int unsigned StageGated     = tt_vector_pkg::StageGated;
   localparam int unsigned StageGate      = tt_vector_pkg::StageGate;
   localparam int unsigned StageScaled    = tt_vector_pkg::StageScaled;
+
   localparam logic [31:0] One       = 32'h3f80_0000;
   localparam logic [31:0] MinusZero = 32'h8000_0000;
 
@@ -85,11 +88,18 @@ module tt_vector_lane (
   logic        real_valid, scaled_valid;
 
   tt_from_int #(.IntBits(24)) u_real (
-    .clk_i, .rst_ni, .valid_i(valid_i[0] & (pass_i.source == tt_vector_pkg::FromSums)), .a_i(sum_i),
-    .valid_o(real_valid), .result_o(real_sum)
+    .clk_i, .rst_ni, .valid_i(valid_i[0] & (pass_i.source == tt_vector_pkg::FromSums)),
+    .a_i(sum_i), .valid_o(real_valid), .result_o(real_sum)
   );
 
-  assign source  = pass_i.source == tt_vector_pkg::FromSums ? real_sum : pass_i.source == tt_vector_pkg::FromX ? x_i : y_i;
+  always_comb begin
+    case (pass_i.source)
+      tt_vector_pkg::FromSums: source = real_sum;
+      tt_vector_pkg::FromX:    source = x_i;
+      default:                 source = y_i;
+    endcase
+  end
+
   // Stage 3: the partner of the first is one stage behind, that of the second one stage ahead.
   assign partner = second_i[3] ? first_a_q : source;
 
@@ -97,7 +107,7 @@ module tt_vector_lane (
     case (pass_i.scalar)
       tt_vector_pkg::ByCosine: first_b = cosine_i;
       tt_vector_pkg::ByOne:    first_b = One;
-      default:  first_b = scalar_i;
+      default:                 first_b = scalar_i;
     endcase
   end
 
@@ -115,7 +125,7 @@ module tt_vector_lane (
   );
   assign scaled_o = scaled;
 
-  // ---- gate: both words of a pair, later ---------------------------------------------------------
+  // ---- gate: both words of a pair, later --------------------------------------------------------
   localparam int unsigned GateDelay = SigmoidLatency;
   localparam int unsigned UpDelay   = StageGated - StageGate;
 
@@ -137,7 +147,7 @@ module tt_vector_lane (
   assign up     = up_q[UpDelay-2];
   assign opened = gate[31] || gate[30:0] > 31'h7f80_0000 ? '0 : gate;
 
-  // ---- second product ----------------------------------------------------------------------------
+  // ---- second product ---------------------------------------------------------------------------
   logic        second_load, second_start;
   logic [31:0] second_a, second_b, second_a_q, second_b_q, product;
   logic        product_valid;
@@ -173,7 +183,7 @@ module tt_vector_lane (
     .valid_o(product_valid), .result_o(product)
   );
 
-  // ---- sum ---------------------------------------------------------------------------------------
+  // ---- sum --------------------------------------------------------------------------------------
   logic        sums;
   logic [31:0] addend, sum_a_q, sum_b_q, sum;
   logic        sum_valid;
@@ -199,7 +209,7 @@ module tt_vector_lane (
     .valid_o(sum_valid), .result_o(sum)
   );
 
-  // ---- tap and third product ---------------------------------------------------------------------
+  // ---- tap and third product --------------------------------------------------------------------
   logic [31:0] tap, tap_q, third_b_q, third;
   logic        square, third_valid;
 
@@ -225,20 +235,15 @@ module tt_vector_lane (
     .result_o(third)
   );
 
-  // ---- integer -----------------------------------------------------------------------------------
-  logic [7:0] whole;
-  logic       whole_valid;
+  // ---- integer ----------------------------------------------------------------------------------
+  // A maximum becomes 127, or 7: there is nothing to clamp for int4.
+  logic whole_valid;
 
   tt_to_int #(.IntBits(8)) u_integer (
-    .clk_i, .rst_ni, .valid_i(integer_i), .a_i(third), .valid_o(whole_valid), .result_o(whole)
+    .clk_i, .rst_ni, .valid_i(integer_i), .a_i(third), .valid_o(whole_valid), .result_o(integer_o)
   );
 
-  always_comb begin
-    integer_o = whole;
-    if (pass_i.int4 && whole[7:3] != {5{whole[7]}}) integer_o = {{5{whole[7]}}, {3{~whole[7]}}};
-  end
-
-  // ---- partial sums ------------------------------------------------------------------------------
+  // ---- partial sums -----------------------------------------------------------------------------
   logic [31:0] partial_a_q, partial_b_q;
   logic        partial_valid;
 

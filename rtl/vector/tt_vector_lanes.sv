@@ -70,7 +70,7 @@ module tt_vector_lanes #(
 
   assign sigmoid = pass_i.silu & valid_i[StageScaled] & ~second_i[StageScaled];
 
-  // ---- a lane further on, for the tree -----------------------------------------------------------
+  // ---- a lane further on, for the tree ----------------------------------------------------------
   always_comb begin
     other = partial_i;
     for (int unsigned s = 0; s < Steps; s++) begin

@@ -68,7 +68,7 @@ module tt_vector_maximum #(
     end
   end
 
-  // ---- over the words of a group -------------------------------------------------------------------
+  // ---- over the words of a group ----------------------------------------------------------------
   logic        begins, ends, done_q;
   logic [30:0] word_maximum, maximum, maximum_q;
   logic [TagBits-1:0] tag, done_tag_q;

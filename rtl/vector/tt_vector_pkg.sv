@@ -1,7 +1,8 @@
 /// Types and latencies inside the vector unit.
 ///
-/// A word of Lanes elements enters the lanes in stage 0; stage s is s cycles later. Every pass over the
-/// data takes the same way but for the gate, whose elements meet twice: as product and as result.
+/// A word of Lanes elements enters the lanes in stage 0; stage s is s cycles later. Every pass over
+/// the data takes the same way but for the gate, whose elements meet the tap twice: as product and
+/// as result.
 package tt_vector_pkg;
   /// Latencies of tt_float_pkg, which tt_vector compares: Yosys reads no package in a package.
   localparam int unsigned AddLatency = 4;
@@ -16,7 +17,7 @@ package tt_vector_pkg;
   /// Sum and second product are there.
   localparam int unsigned StageSummed = StageScaled + 1 + AddLatency;
   /// Cycles of tt_sigmoid.
-  localparam int unsigned SigmoidLatency = ToIntLatency + 3 + FromIntLatency;
+  localparam int unsigned SigmoidLatency = ToIntLatency + 2 + FromIntLatency + 1;
   /// Gate: the operands of the second product are there.
   localparam int unsigned StageGate = StageScaled + SigmoidLatency;
   /// Gate: the second product is there.
@@ -73,7 +74,6 @@ package tt_vector_pkg;
     logic    square;    // sum of squares
     logic    maximum;   // largest magnitude of each group
     logic    quantise;  // third product: by the scale of the group, to int8
-    logic    int4;      // to -8..7
     logic    queries;   // words of blocks to buffer Q as well
   } pass_t;
 

@@ -1,5 +1,5 @@
-/// Packs words of Lanes bytes into words of buffer Q, which end with their row or head and are filled
-/// up with zeros.
+/// Packs words of Lanes bytes into words of buffer Q, which end with their row or head and are
+/// filled up with zeros.
 module tt_vector_queries #(
   /// Bytes of a word, a power of two.
   parameter int unsigned Lanes = 8,

@@ -74,7 +74,7 @@ module tt_vector_scalars #(
   /// The factor.
   output logic [31:0]           query_factor_o,
   /// The steps of buffer A.
-  output logic [Slots-1:0][31:0] step_a_o,
+  output logic [32*Slots-1:0]   step_a_o,
   /// A factor and a root are read.
   input  logic                  read_i,
   /// The factor's number.
@@ -107,7 +107,7 @@ module tt_vector_scalars #(
   localparam logic [31:0] Is7    = 32'h40e0_0000;
   localparam logic [31:0] One    = 32'h3f80_0000;
 
-  // ---- maxima that wait ----------------------------------------------------------------------------
+  // ---- maxima that wait -------------------------------------------------------------------------
   logic        waits, take, fifo_ready;
   logic [30:0] value;
   logic [15:0] group;
@@ -127,7 +127,7 @@ module tt_vector_scalars #(
     .data_o ({value, group, slot, head})
   );
 
-  // ---- the job -------------------------------------------------------------------------------------
+  // ---- the job ----------------------------------------------------------------------------------
   typedef enum logic [2:0] {Idle, Factors, Mean, Add, Root, Inverse, Scale, Factor} state_e;
 
   state_e                state_q;
@@ -281,67 +281,42 @@ module tt_vector_scalars #(
     if (state_q == Factors && !issue_end) plane_q <= issue_q[SlotBits];
   end
 
-  // ---- what is kept --------------------------------------------------------------------------------
+  // ---- what is kept -----------------------------------------------------------------------------
   logic root_write;
   assign root_write = state_q == Inverse & div_done;
 
-  tt_ram #(.Width(32), .Depth(2 ** SlotBits), .Style("distributed")) u_steps_a (
+  tt_vector_scalar_file #(
+    .Slots (Slots),
+    .Groups(Groups)
+  ) u_file (
     .clk_i,
-    .write_i        (scale_end & to_blocks_i),
-    .write_address_i(slot_q[SlotBits-1:0]),
-    .write_data_i   (step_q),
-    .read_i         (state_q == Factors),
-    .read_address_i (issue_q[SlotBits-1:0]),
-    .read_data_o    (step_read)
-  );
-
-  tt_ram #(.Width(32), .Depth(2 ** FactorBits), .Style("distributed")) u_factors (
-    .clk_i,
-    .write_i        (state_q == Factors & mul_done),
-    .write_address_i(result_q[FactorBits-1:0]),
-    .write_data_i   (mul),
+    .scale_write_i   (scale_end),
+    .to_blocks_i,
+    .group_i         (group_q[GroupBits-1:0]),
+    .slot_i          (slot_q[SlotBits-1:0]),
+    .scale_i         (scale_q),
+    .step_i          (step_q),
+    .root_write_i    (root_write),
+    .root_i          (div),
+    .factor_write_i  (state_q == Factors & mul_done),
+    .factor_number_i (result_q[FactorBits-1:0]),
+    .factor_i        (mul),
+    .step_a_read_i   (state_q == Factors),
+    .step_a_address_i(issue_q[SlotBits-1:0]),
+    .step_a_read_o   (step_read),
+    .step_a_o,
     .read_i,
-    .read_address_i (factor_address_i),
-    .read_data_o    (factor_o)
+    .factor_address_i,
+    .root_address_i,
+    .factor_o,
+    .root_o,
+    .scale_read_i,
+    .scale_address_i,
+    .scale_o,
+    .step_read_i,
+    .step_address_i,
+    .step_o
   );
-
-  tt_ram #(.Width(32), .Depth(2 ** SlotBits), .Style("distributed")) u_roots (
-    .clk_i,
-    .write_i        (root_write),
-    .write_address_i(slot_q[SlotBits-1:0]),
-    .write_data_i   (div),
-    .read_i,
-    .read_address_i (root_address_i),
-    .read_data_o    (root_o)
-  );
-
-  tt_ram #(.Width(32), .Depth(Groups)) u_scales (
-    .clk_i,
-    .write_i        (scale_end),
-    .write_address_i(group_q[GroupBits-1:0]),
-    .write_data_i   (scale_q),
-    .read_i         (scale_read_i),
-    .read_address_i (scale_address_i),
-    .read_data_o    (scale_o)
-  );
-
-  tt_ram #(.Width(32), .Depth(Groups)) u_steps (
-    .clk_i,
-    .write_i        (scale_end),
-    .write_address_i(group_q[GroupBits-1:0]),
-    .write_data_i   (step_q),
-    .read_i         (step_read_i),
-    .read_address_i (step_address_i),
-    .read_data_o    (step_o)
-  );
-
-  for (genvar s = 0; s < Slots; s++) begin : gen_step_a
-    logic [31:0] step_a_q;
-    always_ff @(posedge clk_i) begin
-      if (scale_end && to_blocks_i && slot_q == 8'(s)) step_a_q <= step_q;
-    end
-    assign step_a_o[s] = step_a_q;
-  end
 
   assign factors_busy_o = factors_start_i | factors_q | (state_q == Factors);
   assign root_done_o    = root_write;

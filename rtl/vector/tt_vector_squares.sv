@@ -1,7 +1,8 @@
 /// Sums of squares: 64 partial sums a slot, and the tree that finishes them.
 ///
-/// Lane l holds the partial sums congruent to l mod Lanes, word j of a slot's memory those of the words
-/// congruent to j. The tree first adds words, then lanes, slot by slot, on the lanes' own adders.
+/// Lane l holds the partial sums congruent to l mod Lanes, word j of a slot's memory those of the
+/// words congruent to j. The tree first adds words, then lanes, slot by slot, on the lanes' own
+/// adders.
 module tt_vector_squares #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -72,7 +73,7 @@ module tt_vector_squares #(
   logic [WaitBits-1:0] wait_q;
   logic                last_j, waited, to_result_q;
 
-  // ---- one memory, read for squares and for the tree -----------------------------------------------
+  // ---- one memory, read for squares and for the tree --------------------------------------------
   logic                read, adds, zero, adds_q, high_q, tree_q, cross_q, zero_q;
   logic [AddrBits-1:0] address;
   logic [JBits-1:0]    j;
@@ -90,8 +91,7 @@ module tt_vector_squares #(
 
   tt_ram #(
     .Width(32 * Lanes),
-    .Depth(Depth),
-    .Style("distributed")
+    .Depth(Depth)
   ) u_partial_sums (
     .clk_i,
     .write_i        (write_q[Latency-1]),
@@ -132,7 +132,7 @@ module tt_vector_squares #(
   assign step_o       = cross_step_q;
   assign accumulate_o = write_q[1];
 
-  // ---- the tree ----------------------------------------------------------------------------------
+  // ---- the tree ---------------------------------------------------------------------------------
   assign last_j = j_q + 1'b1 == half_q;
   assign waited = wait_q == WaitBits'(Latency);
 

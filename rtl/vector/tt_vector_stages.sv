@@ -59,9 +59,10 @@ module tt_vector_stages #(
   localparam int unsigned PostStages  = tt_vector_pkg::PostStages;
   localparam int unsigned PostInteger = tt_vector_pkg::PostInteger;
   localparam int unsigned PostSquare  = tt_vector_pkg::PostSquare;
+
   localparam int unsigned LaneBits = $clog2(Lanes);
 
-  // ---- before the tap ----------------------------------------------------------------------------
+  // ---- before the tap ---------------------------------------------------------------------------
   logic [Stages-1:0]               valid_q;
   logic [Stages-1:0][WordBits-1:0] word_q;
 
@@ -84,7 +85,7 @@ module tt_vector_stages #(
     for (int unsigned s = 0; s < Stages; s++) second_o[s] = word_q[s][SecondBit];
   end
 
-  // ---- the tap -----------------------------------------------------------------------------------
+  // ---- the tap ----------------------------------------------------------------------------------
   logic  product, result, third_q;
   tt_vector_pkg::word_t taken;
 
@@ -101,7 +102,7 @@ module tt_vector_stages #(
     end
   end
 
-  // ---- after the tap -----------------------------------------------------------------------------
+  // ---- after the tap ----------------------------------------------------------------------------
   logic [PostStages-1:0]               post_valid_q;
   logic [PostInteger:0][WordBits-1:0]  post_q;
 

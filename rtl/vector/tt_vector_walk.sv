@@ -1,8 +1,8 @@
 /// The order in which a pass of the vector unit goes through its words.
 ///
-/// Rows are cut into segments: the whole row, a head, a chunk of sums as they come from the TLMM, or
-/// a chunk of blocks of buffer A. Either all slots pass through a segment before the next one, or all
-/// segments of a slot come first. A segment of pairs gives two words a step.
+/// Rows are cut into segments: the whole row, a head, a chunk of sums as they come from the TLMM,
+/// or a chunk of blocks of buffer A. Either all slots pass through a segment before the next one,
+/// or all segments of a slot come first. A segment of pairs gives two words a step.
 module tt_vector_walk #(
   /// Rows of a tile.
   parameter int unsigned Rows = 7,
@@ -35,7 +35,8 @@ module tt_vector_walk #(
   localparam int unsigned RowTwos    = Rows & (~Rows + 1);
   localparam int unsigned PanelChunk = Rows / (RowTwos < Lanes ? RowTwos : Lanes) * Lanes;
   localparam int unsigned BlockTwos  = BlockColumns & (~BlockColumns + 1);
-  localparam int unsigned BlockChunk = BlockColumns / (BlockTwos < Lanes ? BlockTwos : Lanes) * Lanes;
+  localparam int unsigned BlockPart  = BlockColumns / (BlockTwos < Lanes ? BlockTwos : Lanes);
+  localparam int unsigned BlockChunk = BlockPart * Lanes;
 
   if (2 ** LaneBits != Lanes || BlockColumns < Lanes) begin : gen_bad_lanes
     $fatal(1, "tt_vector_walk: Lanes must be a power of two and at most BlockColumns");
@@ -56,7 +57,7 @@ module tt_vector_walk #(
     end
   endfunction
 
-  // ---- the loops -------------------------------------------------------------------------------
+  // ---- the loops --------------------------------------------------------------------------------
   logic        run_q, setup_q, second_q, final_q;
   logic [7:0]  slot_q, head_q;
   logic [15:0] base_q;   // word of the slot's row in the buffer
@@ -66,7 +67,8 @@ module tt_vector_walk #(
   logic [15:0] index_q;
   logic [15:0] group_q, side_q;
   logic [15:0] half, count, stride;
-  logic        chunks, final_segment, last_index, segment_end, last_slot, advance, rewind, next_slot;
+  logic        chunks, final_segment, last_index, segment_end, last_slot, advance, rewind;
+  logic        next_slot;
 
   assign half   = {1'b0, walk_i.head_words[15:1]};
   assign chunks = walk_i.segment == tt_vector_pkg::ByPanel
@@ -155,7 +157,7 @@ module tt_vector_walk #(
     end
   end
 
-  // ---- the word --------------------------------------------------------------------------------
+  // ---- the word ---------------------------------------------------------------------------------
   logic [15:0]         place, end_word;
   logic [LaneBits-1:0] end_lane;
 

@@ -15,7 +15,6 @@ mod writer;
 
 use bench::Bench;
 use scene::{Content, Model, Row, Scene, Shape, Slot};
-use writer::Writer;
 use terntable_golden::{
     attention::{KvCache, KvFormat, attend, query_factor},
     quantise::quantise,
@@ -24,6 +23,7 @@ use terntable_testbench::{
     agents::{MemoryTiming, STATE},
     seed::{Random, seed},
 };
+use writer::Writer;
 
 const SMALL: Shape = Shape {
     slots: 4,
@@ -31,7 +31,7 @@ const SMALL: Shape = Shape {
     lanes: 4,
     page_rows: 8,
     score_lanes: 1,
-    score_words: 48,
+    score_words: 47,
     query_words: 512,
     head_dim_max: 64,
     heads_max: 8,
@@ -115,6 +115,7 @@ fn any_scene(random: &mut Random, shape: Shape, longest: u64) -> Scene {
         for i in 0..run {
             let mut slot = prompt(lengths.len(), history, i);
             match kind {
+                _ if random.chance(0.05) => (slot.history, slot.mask) = (0, 0),
                 0 => {}
                 1 => slot.mask = random.bits() as u32,
                 // Not what runs are made of, but slots stand for themselves.
@@ -130,6 +131,7 @@ fn any_scene(random: &mut Random, shape: Shape, longest: u64) -> Scene {
         1 => Content::Saturating,
         2 => Content::ZeroSteps,
         3 => Content::WildSteps,
+        4 => Content::InfiniteSteps,
         _ => Content::Usual,
     };
     Scene::new(random, shape, model, content, &lengths, slots)
@@ -186,6 +188,40 @@ fn decode_at_every_context() {
     }
 }
 
+/// 32768 / 0 is quick: nothing of the item before may be taken for this one's.
+#[test]
+fn zero_steps_after_infinite_ones() {
+    extremes_on(&mut Bench::new(SMALL, "extremes"));
+}
+
+fn extremes_on(bench: &mut Bench) {
+    let mut random = Random::new(seed(), "extremes");
+    for i in 0..6 {
+        for content in [Content::InfiniteSteps, Content::ZeroSteps, Content::Lowest] {
+            let slots = vec![prompt(0, 20 + i, 0)];
+            let model = model(2, 1, 32, i % 2 == 1);
+            let scene = Scene::new(&mut random, SMALL, model, content, &[21 + i], slots);
+            bench.run(&format!("{content:?} {i}"), &scene);
+        }
+    }
+}
+
+/// One query and rows of one column word: pages follow each other at the shortest distance.
+#[test]
+fn decode_of_short_heads() {
+    short_heads_on(&mut Bench::new(WIDE, "short heads"));
+}
+
+fn short_heads_on(bench: &mut Bench) {
+    let mut random = Random::new(seed(), "short heads");
+    for rows in 1..=100 {
+        let model = model(2, 2, 16 + rows % 2 * 16, rows % 3 == 0);
+        let slots = vec![prompt(0, rows - 1, 0)];
+        let scene = Scene::new(&mut random, WIDE, model, Content::Usual, &[rows], slots);
+        bench.run(&format!("{rows} rows"), &scene);
+    }
+}
+
 #[test]
 fn prefill_in_runs_of_every_length() {
     let mut bench = Bench::new(EDGE, "prefill");
@@ -198,6 +234,38 @@ fn prefill_in_runs_of_every_length() {
             let scene = Scene::new(&mut random, EDGE, model, Content::Usual, &[rows], slots);
             bench.run(&format!("a run of {run} after {history}"), &scene);
         }
+    }
+}
+
+/// Two rows whose scores are a stated distance apart, for every distance at which the second still
+/// has a weight: L is 2^23 + e, which binary32 holds, and nothing else changes.
+#[test]
+fn every_weight_of_the_table() {
+    distances_on(&mut Bench::new(SMALL, "distances"), 0..24 * 256 + 40);
+}
+
+fn distances_on(bench: &mut Bench, distances: std::ops::Range<usize>) {
+    let mut random = Random::new(seed(), "distances");
+    let model = model(8, 1, 16, false);
+    for first in distances.step_by(8 * SMALL.slots) {
+        let slots = (0..SMALL.slots).map(|_| Slot { sequence: 0, history: 2, mask: 0 }).collect();
+        let mut scene = Scene::new(&mut random, SMALL, model, Content::Usual, &[2], slots);
+        let rows = &mut scene.sequences[0].rows;
+        for (row, key, value) in [(0, 0, 127), (1, -1, 0)] {
+            let step = 1.0;
+            rows[row][0] = Row {
+                key: vec![key; 16],
+                key_step: step,
+                value: vec![value; 16],
+                value_step: step,
+            };
+        }
+        for (i, (query, factor)) in scene.queries.iter_mut().flatten().enumerate() {
+            *query = vec![0; 16];
+            query[3] = 1;
+            *factor = (first + i) as f32;
+        }
+        bench.run(&format!("distances from {first}"), &scene);
     }
 }
 
@@ -220,12 +288,9 @@ fn equals_the_golden_attention() {
     let mut bench = Bench::new(SMALL, "golden");
     let mut random = Random::new(seed(), "golden scenes");
     let model = model(4, 2, 32, false);
-    for (rows, format) in [
-        (1, KvFormat::Int8),
-        (7, KvFormat::Int4),
-        (61, KvFormat::Int4),
-        (200, KvFormat::Int8),
-    ] {
+    for (rows, format) in
+        [(1, KvFormat::Int8), (7, KvFormat::Int4), (61, KvFormat::Int4), (200, KvFormat::Int8)]
+    {
         let model = Model { int4: format == KvFormat::Int4, ..model };
         let mut cache = KvCache::new(model.kv_heads, model.head_dim, format);
         let mut real = |n: usize| -> Vec<f32> {
@@ -237,8 +302,7 @@ fn equals_the_golden_attention() {
         }
         let slots = vec![prompt(0, rows - 1, 0)];
         let queries: Vec<Vec<f32>> = (0..model.heads).map(|_| real(model.head_dim)).collect();
-        let mut scene =
-            Scene::new(&mut random, SMALL, model, Content::Usual, &[rows], slots);
+        let mut scene = Scene::new(&mut random, SMALL, model, Content::Usual, &[rows], slots);
         for (position, row) in scene.sequences[0].rows.iter_mut().enumerate() {
             for (head, row) in row.iter_mut().enumerate() {
                 let (key, value) = (cache.key(position, head), cache.value(position, head));
@@ -382,7 +446,8 @@ fn rows_on(writer: &mut Writer, shape: Shape, purpose: &str) {
             };
             let places = vec![(0, 0); shape.slots];
             let stop = Some(random.range(1, 20));
-            writer.write(&model, 9, &places, STATE, &vec![row; 9], 0.0, stop);
+            writer.ports(&model, 9, &places);
+            writer.write(STATE, &vec![row; 9], 0.0, stop);
             writer.reset();
         }
     }

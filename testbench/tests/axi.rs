@@ -5,7 +5,7 @@ use terntable_testbench::{
     Clock, Error, Signal, Sim,
     agents::{
         AxiDram, ClientMemory, DramTiming, MemoryTiming, ReadClient, STATE, WriteClient,
-        axi_dram::{Striping, bare_reader, pattern},
+        axi_dram::{DramModel, Striping, bare_reader, pattern},
     },
     build::{ModelSpec, Storage, workspace_root},
     seed::{Random, seed},
@@ -494,6 +494,68 @@ fn broken_rules_of_axi_end_the_run() {
     );
 }
 
+/// Every parameter of the DRAM costs something.
+#[test]
+fn a_slower_dram_gives_less() {
+    let model = DramModel::DDR4_2400;
+    let sequential = |model: DramModel| {
+        bare_reader(&DramTiming::Dram(model), 4, 16, PERIOD, 60_000, seed()).rate()
+    };
+    let scattered = |model: DramModel| {
+        pattern(&DramTiming::Dram(model), 4, 16, PERIOD, 20_000, seed(), |burst, port| {
+            Random::new(burst, "scattered").range(0, 1 << 18) * 1024 + port as u64 * 256
+        })
+        .rate()
+    };
+    let base = sequential(model);
+    for (what, slower) in [
+        ("access", DramModel { access: model.access * 5 / 4, ..model }),
+        ("refresh", DramModel { refresh: model.refresh * 2, ..model }),
+        ("tCCD_L, one bank group", DramModel { groups: 1, ..model }),
+        ("paths", DramModel { response_path: 300_000_000, ..model }),
+        ("issued", DramModel { issued: 2, ..model }),
+        ("read buffer", DramModel { read_buffer: 1024, ..model }),
+        ("controller port", DramModel { controller_access: 9_000_000, ..model }),
+        ("all ports on one", DramModel { controller_ports: [0; 8], ..model }),
+    ] {
+        let rate = sequential(slower);
+        assert!(rate < 0.995 * base, "{what}: {rate} of {base}");
+    }
+    let none = DramModel { refresh: 0, ..model };
+    assert!(sequential(none) > 1.005 * base);
+    let base = scattered(model);
+    for (what, slower) in [
+        ("tRCD", DramModel { activate: 4 * model.activate, ..model }),
+        ("tRP", DramModel { precharge: 4 * model.precharge, ..model }),
+        ("tRAS", DramModel { active: 3 * model.active, ..model }),
+        ("tFAW", DramModel { four_activates: 3 * model.four_activates, ..model }),
+        ("tRRD", DramModel { activate_gap: 5 * model.activate_gap, ..model }),
+    ] {
+        let rate = scattered(slower);
+        assert!(rate < 0.99 * base, "{what}: {rate} of {base}");
+    }
+}
+
+/// Reads and writes share the data bus of a DRAM, and have each their own with ideal memory.
+#[test]
+fn copies_share_the_bus_of_a_dram() {
+    let cycles = |timing: DramTiming| {
+        let card = Card::new(4, 16, timing);
+        let half = REGION as u64 / 2;
+        let copies = [(0, STATE, 512), (half, STATE + half, 512)];
+        (card.copy(copies, false).unwrap(), card.memory.dram_counts())
+    };
+    let (ideal, _) = cycles(DramTiming::IDEAL);
+    let (dram, counts) = cycles(DramTiming::KV260);
+    println!("1,024 beats copied: ideal {ideal} cycles, ddr4-2400 {dram} cycles, {counts:?}");
+    // 1,024 beats are as many accesses of 64 bytes: what a port asks for fills whole ones.
+    assert_eq!(counts.reads, 4 * 1024 / 4);
+    assert!(counts.writes > 900 && counts.turnarounds > 4 && counts.activates > 64);
+    assert!((1024..1200).contains(&ideal), "{ideal}");
+    assert!(dram as f64 > 2.0 * 1024.0 * 64.0 / 76.8, "{dram}");
+    assert!(dram < 3 * ideal, "{dram}");
+}
+
 /// What the memory gives by itself: the figures of docs/memory.md.
 #[test]
 fn bare_readers() {
@@ -504,7 +566,7 @@ fn bare_readers() {
     assert!(ideal > 0.999, "{ideal}");
     let kv260 = rate(DramTiming::KV260, 4, 16);
     // Published: 15.93 to 16.01 of the 16.0 GB/s of the ports.
-    assert!((0.97..=1.0).contains(&kv260), "{kv260}");
+    assert!((0.97..0.985).contains(&kv260), "{kv260}");
     let slow = rate(DramTiming::KV260_2133, 4, 16);
     assert!(slow > 0.9 && slow < kv260, "{slow}");
     let hbm = rate(DramTiming::ALVEO, 4, 32);
@@ -515,6 +577,10 @@ fn bare_readers() {
     })
     .rate();
     assert!(scattered < 0.95 * kv260, "{scattered}");
+    for timing in [DramTiming::KV260, DramTiming::ALVEO] {
+        let one = bare_reader(&timing, 4, 16, PERIOD, 16, 3);
+        println!("{}: a single burst takes {} cycles", timing.name(), one.cycles);
+    }
     println!("ideal {ideal:.4}, ddr4-2400 {kv260:.4}, ddr4-2133 {slow:.4}, hbm2 {hbm:.4}");
     println!("ddr4-2400, bursts of 1 KiB at random: {scattered:.4}");
     let same_bank = pattern(&DramTiming::KV260, 4, 16, PERIOD, 20_000, seed(), |burst, port| {

@@ -1011,6 +1011,28 @@ fn every_malformed_command_has_its_error() {
 }
 
 #[test]
+fn a_small_query_buffer_is_respected() {
+    // 2 slots of 4 heads of 2 words fill it; the head's input, 2 slots of 16 words, does not fit.
+    let card = Card { query_words: 16, ..SMALL };
+    let mut bench = Bench::new(card);
+    let plain = plain_pass(&card);
+    bench.good(&plain);
+    let bad: [Bad; 4] = [
+        ("a third slot", |p| p.slots.push(p.slots[0]), 0x16, 0),
+        ("normalise to queries", |p| p.program[3][0] |= 4 << 16, 0x17, 3),
+        ("score", |p| p.program[10] = command(0x51, &[0, 0]), 0x17, 10),
+        ("score all", |p| p.program[10] = command(0x52, &[0, 0]), 0x17, 10),
+    ];
+    for (name, break_it, code, index) in bad {
+        let mut pass = plain.clone();
+        break_it(&mut pass);
+        let want = Outcome::Failed { code, command: index, address: 0 };
+        assert_eq!(bench.run(&pass), want, "{name}");
+        bench.good(&plain);
+    }
+}
+
+#[test]
 fn every_malformed_descriptor_has_its_error() {
     let mut bench = Bench::new(SMALL);
     let plain = plain_pass(&SMALL);
@@ -1249,7 +1271,7 @@ fn pages_are_checked_against_their_crc() {
             }
             let pages = random.range(1, 9);
             let at = random.range(0, 10) * 4096 + random.range(0, 3) * beat;
-            let table = STATE | random.range(0, 99) * beat;
+            let table = STATE | (random.range(0, 99) * beat);
             let mut bad = Vec::new();
             for page in 0..pages {
                 let place = at + 4096 * page;

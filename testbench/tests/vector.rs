@@ -186,6 +186,54 @@ fn attention_waits_for_the_port() {
     }
 }
 
+/// Gates and ups that are no numbers, infinite, huge, tiny.
+#[test]
+fn gates_of_every_kind() {
+    let shape = Shape::L4;
+    let mut unit = card(shape, Stalls::NONE, "gates");
+    let kinds =
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e36, 1e34, 0.0, -0.0, 1e-42, 0.3];
+    for silu in [false, true] {
+        let model = Model { silu, ffn: 90, ..Model::random(&shape, &mut unit.random) };
+        unit = unit.renew(model, shape.slots, Fill::Usual);
+        unit.whole_panels = true;
+        unit.load(0, model.hidden);
+        unit.embed();
+        unit.normalise(0, 0, false);
+        for gate in kinds {
+            for up in kinds {
+                unit.scales = vec![gate, up];
+                unit.gate();
+                unit.check();
+            }
+        }
+    }
+}
+
+/// One root is being worked out while the next sum of squares is complete.
+#[test]
+fn sums_of_squares_follow_each_other() {
+    let shape = Shape::L4;
+    let mut unit = card(shape, Stalls::NONE, "squares");
+    for slots in [1, 1, 2, 4] {
+        for hidden in [1, 4, 9, 30] {
+            let mut model = Model::random(&shape, &mut unit.random);
+            (model.heads, model.kv_heads, model.head_dim, model.hidden) = (1, 1, 16, hidden);
+            unit = unit.renew(model, slots, Fill::Usual);
+            unit.load(0, model.hidden.max(16));
+            unit.embed();
+            unit.normalise(0, 0, false);
+            unit.attend();
+            unit.residual();
+            unit.square();
+            unit.normalise(1, 0, false);
+            unit.residual();
+            unit.normalise(0, 0, false);
+            unit.check();
+        }
+    }
+}
+
 /// Rows of the extremes: every element one value.
 #[test]
 fn extreme_rows() {

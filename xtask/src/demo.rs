@@ -45,11 +45,12 @@ fn three_ways() -> Result<(String, usize), String> {
 fn usage(report: &serde_json::Value) -> String {
     match (
         report["cycles"].as_u64(),
-        report["weight_bytes"].as_u64(),
-        report["utilisation"].as_f64(),
+        report["bytes_read"].as_u64(),
+        report["weight_share"].as_f64(),
     ) {
         (Some(cycles), Some(bytes), Some(share)) => format!(
-            ", {cycles} RTL cycles, {bytes} weight bytes streamed, a beat in {:.1} % of the cycles (simulated)",
+            ", {cycles} RTL cycles, {bytes} bytes read, a beat of weights in {:.1} % of the cycles \
+             (simulated)",
             100.0 * share
         ),
         _ => String::new(),

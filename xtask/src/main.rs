@@ -3,6 +3,7 @@
 //! Every command but `doctor` and `generate` first installs the pinned tools it needs (`scripts/tools.toml`) into
 //! `.tools/`.
 
+mod cycles;
 mod demo;
 mod doctor;
 mod gate;
@@ -43,7 +44,7 @@ enum Command {
     Formal(Arguments),
     /// Synthesise the engine with Yosys and count its LUTs.
     Synth(Arguments),
-    /// Count the engine's cycles on whole layers of real shapes.
+    /// Count cycles on real shapes: of the engine (`engine`), of whole layers on the card (`layers`).
     Cycles(Arguments),
     /// Compare with PyTorch and transformers (5.6 GB of tools); writes the fixtures of the gate.
     Parity(Arguments),
@@ -78,13 +79,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Lint(a) => process::script(Group::Gate, "scripts/lint.py", &a.rest),
         Command::Formal(a) => process::script(Group::Gate, "scripts/formal.py", &a.rest),
         Command::Synth(a) => process::script(Group::Gate, "scripts/synth.py", &a.rest),
-        Command::Cycles(a) => {
-            tools::install(Group::Gate)?;
-            let mut args =
-                vec!["run", "--release", "-p", "terntable-testbench", "--example", "cycles", "--"];
-            args.extend(a.rest.iter().map(String::as_str));
-            process::run("cargo", &args)
-        }
+        Command::Cycles(a) => cycles::run(&a.rest),
         Command::Parity(a) => {
             process::run("cargo", &["build", "--release", "-p", "terntable"])?;
             process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)

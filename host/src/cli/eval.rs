@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "golden")]
     device: DeviceArg,
     /// Bits of the rows of K and V: 8 or 4.
-    #[arg(long, value_name = "BITS", default_value = "8", value_parser = kv_bits)]
+    #[arg(long, value_name = "BITS", default_value = "8", value_parser = super::kv_bits)]
     kv_bits: KvFormat,
     /// Compare the two-stage head with the full head at every scored token.
     #[arg(long)]
@@ -45,14 +45,6 @@ fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(s) if s > 0.0 && s <= 1.0 => Ok(s),
         _ => Err("expected a share above 0 and at most 1".into()),
-    }
-}
-
-fn kv_bits(text: &str) -> Result<KvFormat, String> {
-    match text {
-        "8" => Ok(KvFormat::Int8),
-        "4" => Ok(KvFormat::Int4),
-        _ => Err("expected 8 or 4".into()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `terntable generate`.
 
-use super::{CardArg, DeviceArg, HeadArg, ModelArg, RecordingArg, print_json, print_text, progress_bar};
+use super::{
+    CardArg, DeviceArg, HeadArg, ModelArg, RecordingArg, print_json, print_text, progress_bar,
+};
 use serde::Serialize;
 use terntable::{
     Error,

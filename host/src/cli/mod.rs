@@ -1,5 +1,6 @@
 //! Commands and their options.
 
+mod estimate;
 mod eval;
 mod generate;
 mod inspect;
@@ -13,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use terntable::{Error, device::DeviceName, import::Checkpoint};
-use terntable_golden::{card::config::CardConfig, head::HeadMode};
+use terntable_golden::{attention::KvFormat, card::config::CardConfig, head::HeadMode};
 
 /// Ternary language models by table lookup: golden model, CPU and simulated card, bit for bit.
 ///
@@ -35,6 +36,8 @@ enum Command {
     Verify(verify::Args),
     /// Loss on a text, in nats a character.
     Eval(eval::Args),
+    /// Estimate a model's speed on a card, from passes of the RTL in simulation.
+    Estimate(estimate::Args),
     /// Pack a checkpoint into an image for a card.
     Pack(pack::Args),
     /// Explain a checkpoint or a card image: sizes, formats, sections, programs; warn of damage.
@@ -48,6 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
         Command::Pack(args) => pack::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
@@ -146,6 +150,15 @@ impl RecordingArg {
     fn recording(&self) -> terntable::sim::Recording {
         let (trace, perfetto) = (self.trace.clone(), self.perfetto.clone());
         terntable::sim::Recording { trace, perfetto }
+    }
+}
+
+/// Bits of K and V to their format.
+fn kv_bits(text: &str) -> Result<KvFormat, String> {
+    match text {
+        "8" => Ok(KvFormat::Int8),
+        "4" => Ok(KvFormat::Int4),
+        _ => Err("expected 8 or 4".into()),
     }
 }
 

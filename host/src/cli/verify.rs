@@ -152,9 +152,13 @@ fn verify_sim(
     if let Some(Fault { unit, bit }) = args.inject {
         let bits = fault_bits(unit, config);
         if bit >= bits {
-            return Err(Error::Input(format!("{unit} of card {} has the bits 0..{bits}", config.name)));
+            return Err(Error::Input(format!(
+                "{unit} of card {} has the bits 0..{bits}",
+                config.name
+            )));
         }
-        options.faults = vec![fault_storage(unit)];
+        // All of them, so that one simulator serves every fault.
+        options.faults = FaultUnit::ALL.map(fault_storage).to_vec();
     }
     let mut card = LockstepCard::open(config, options)?;
     card.fault = args.inject;
@@ -192,11 +196,7 @@ fn rerun(args: &Args) -> String {
 }
 
 /// Values compared, and the first difference. Errors of either device pass through.
-fn compare(
-    model: &Model,
-    device: &mut AnyDevice<'_>,
-    tokens: &[u32],
-) -> Result<Outcome, Error> {
+fn compare(model: &Model, device: &mut AnyDevice<'_>, tokens: &[u32]) -> Result<Outcome, Error> {
     let mut golden = Golden::new(model);
     let mut lockstep = Lockstep::new(&mut golden, device.as_device());
     let bar = progress_bar(tokens.len() as u64, "tokens");
@@ -219,11 +219,7 @@ fn compare(
 }
 
 /// The same for a card, which runs whole passes: ranked candidates of every position.
-fn compare_passes(
-    model: &Model,
-    card: &mut dyn Feed,
-    tokens: &[u32],
-) -> Result<Outcome, Error> {
+fn compare_passes(model: &Model, card: &mut dyn Feed, tokens: &[u32]) -> Result<Outcome, Error> {
     let mut golden = Golden::new(model);
     let mut reference = Runner::new(model, &mut golden, HeadMode::TwoStage);
     let bar = progress_bar(tokens.len() as u64, "tokens");

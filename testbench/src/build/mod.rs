@@ -98,7 +98,7 @@ impl ModelSpec {
         self
     }
 
-    /// Makes internal storage writable by [`crate::Sim::flip`]. The simulator then assumes that it
+    /// Makes internal storage writable by [`crate::sim::Handle::flip`]. The simulator then assumes that it
     /// may change at any time, which costs speed, so such a model is a build of its own too.
     #[must_use]
     pub fn storage(mut self, storage: &[Storage]) -> Self {
@@ -106,7 +106,7 @@ impl ModelSpec {
         self
     }
 
-    /// Makes internal storage readable by [`crate::Sim::peek`]. Only what could be optimised away is
+    /// Makes internal storage readable by [`crate::sim::Handle::peek`]. Only what could be optimised away is
     /// kept; memories are there anyway, so this costs next to nothing.
     #[must_use]
     pub fn visible(mut self, storage: &[Storage]) -> Self {

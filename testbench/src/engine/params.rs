@@ -68,7 +68,7 @@ impl EngineParams {
         self.panel_tiles * self.rows
     }
 
-    /// The activations of a job in stream order, [block][slot][column], from one vector a slot,
+    /// The activations of a job in stream order (`[block][slot][column]`), from one vector a slot,
     /// all of the same length; the last block is filled with zeros.
     pub fn activations(&self, slots: &[&[i8]]) -> Vec<i8> {
         let columns = slots.first().map_or(0, |x| x.len());

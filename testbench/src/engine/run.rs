@@ -21,7 +21,7 @@ pub struct Job<'a> {
     pub blocks: usize,
     /// Slots that have activations.
     pub slots: usize,
-    /// Activations in stream order: [block][slot][column of the block]
+    /// Activations in stream order: `[block][slot][column of the block]`
     /// ([`EngineParams::activations`]).
     pub activations: &'a [i8],
 }

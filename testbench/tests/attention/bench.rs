@@ -87,7 +87,11 @@ impl Bench {
             clock,
             sim,
         };
-        bench.sim.spawn(serve_queries(bench.sim.clone(), bench.clock.clone(), bench.queries.clone()));
+        bench.sim.spawn(serve_queries(
+            bench.sim.clone(),
+            bench.clock.clone(),
+            bench.queries.clone(),
+        ));
         let taker = Taker {
             words: bench.words.clone(),
             twice: bench.twice.clone(),
@@ -97,6 +101,8 @@ impl Bench {
         };
         bench.sim.spawn(taker.run(bench.sim.clone(), bench.clock.clone()));
         bench.reset();
+        // Before the reset every register holds anything.
+        bench.errors.set(0);
         bench
     }
 
@@ -129,7 +135,8 @@ impl Bench {
         self.signal("slot_i").set_bytes(&scene.slots_port(&placed.tables));
         *self.queries.borrow_mut() = scene.query_buffer();
         let [write, slot_i, head_i, factor_i] =
-            ["factor_write_i", "factor_slot_i", "factor_head_i", "factor_i"].map(|n| self.signal(n));
+            ["factor_write_i", "factor_slot_i", "factor_head_i", "factor_i"]
+                .map(|n| self.signal(n));
         for (slot, heads) in scene.queries.iter().enumerate() {
             for (head, (_, factor)) in heads.iter().enumerate() {
                 write.set(1);

@@ -77,7 +77,10 @@ pub enum Content {
     Saturating,
     /// Every step is zero.
     ZeroSteps,
-    /// V steps over the whole range of binary32, subnormals included; X at least 2^-100.
+    /// Some V steps are infinite: the outputs are not numbers.
+    InfiniteSteps,
+    /// V steps from 2^-100 to the end of binary32, and zeros. (Below 2^-112 the ratios of the golden
+    /// model leave 16 bits; the card writes no step below 2^-24.)
     WildSteps,
 }
 
@@ -106,7 +109,8 @@ pub struct Slot {
 
 impl Slot {
     fn sees(&self, row: usize) -> bool {
-        row < self.history || (row - self.history < 32 && self.mask >> (row - self.history) & 1 == 1)
+        row < self.history
+            || (row - self.history < 32 && self.mask >> (row - self.history) & 1 == 1)
     }
 }
 
@@ -295,9 +299,14 @@ fn spread(random: &mut Random, low: i32, high: i32) -> f32 {
 fn step(random: &mut Random, content: Content, key: bool) -> f32 {
     match content {
         Content::ZeroSteps => 0.0,
+        Content::InfiniteSteps if !key && random.chance(0.5) => f32::INFINITY,
         Content::WildSteps if !key => {
             let any = f32::from_bits(random.bits() as u32 & 0x7fff_ffff);
-            if any.is_finite() && !random.chance(0.3) { any } else { spread(random, -100, -90) }
+            match any.is_finite() && !random.chance(0.3) {
+                true if any < 2.0_f32.powi(-100) => 0.0,
+                true => any,
+                false => spread(random, -100, -90),
+            }
         }
         Content::Saturating if key => spread(random, 20, 60),
         _ => spread(random, -9, -5),

@@ -60,8 +60,15 @@ impl Writer {
         let write =
             WriteClient::new(&sim, &clock, "wr", &memory, MemoryTiming::IDEAL, seed()).unwrap();
         let errors = Rc::new(Cell::new(0));
-        let writer =
-            Writer { shape, memory, write, random: Random::new(seed(), purpose), errors, clock, sim };
+        let writer = Writer {
+            shape,
+            memory,
+            write,
+            random: Random::new(seed(), purpose),
+            errors,
+            clock,
+            sim,
+        };
         let (clock, error, errors) =
             (writer.clock.clone(), writer.signal("error_o"), writer.errors.clone());
         writer.sim.spawn(async move {
@@ -92,7 +99,8 @@ impl Writer {
         self.write.set_timing(timing);
     }
 
-    fn ports(&self, model: &Model, pages: usize, places: &[Place]) {
+    /// Sets the model and the slots.
+    pub fn ports(&self, model: &Model, pages: usize, places: &[Place]) {
         self.signal("model_i").set_bytes(&model.port(&self.shape, pages));
         let mut bits = Bits::default();
         for &(row, page) in places {
@@ -104,21 +112,19 @@ impl Writer {
 
     /// Offers rows and waits until the writer says that all is written; gives the cycles. With
     /// `stop`, only so many cycles.
-    pub fn write(
-        &mut self,
-        model: &Model,
-        pages: usize,
-        places: &[Place],
-        base: u64,
-        offers: &[Offer],
-        stall: f64,
-        stop: Option<u64>,
-    ) -> u64 {
-        self.ports(model, pages, places);
+    pub fn write(&mut self, base: u64, offers: &[Offer], stall: f64, stop: Option<u64>) -> u64 {
         let start = self.clock.cycle();
         let [valid, ready, data, slot, head, value, last, step, base_i, idle] = [
-            "kv_valid_i", "kv_ready_o", "kv_data_i", "kv_slot_i", "kv_head_i", "kv_value_i",
-            "kv_last_i", "kv_step_i", "kv_base_i", "kv_idle_o",
+            "kv_valid_i",
+            "kv_ready_o",
+            "kv_data_i",
+            "kv_slot_i",
+            "kv_head_i",
+            "kv_value_i",
+            "kv_last_i",
+            "kv_step_i",
+            "kv_base_i",
+            "kv_idle_o",
         ]
         .map(|n| self.signal(n));
         let lanes = self.shape.lanes;
@@ -210,7 +216,8 @@ impl Writer {
             want[to..to + 4].copy_from_slice(&offer.step.to_le_bytes());
         }
         let base = STATE | base as u64;
-        let cycles = self.write(model, pages, &places, base, &offers, stall, None);
+        self.ports(model, pages, &places);
+        let cycles = self.write(base, &offers, stall, None);
         let found = self.memory.read(STATE, MEMORY);
         let differs = want.iter().zip(&found).position(|(a, b)| a != b);
         assert_eq!(differs, None, "{model:?}, {timing:?}, seed {:#x}", seed());

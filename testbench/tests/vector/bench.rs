@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    path::PathBuf,
     rc::Rc,
 };
 use terntable_testbench::{
@@ -43,7 +42,7 @@ impl Shape {
         32 * self.size
     }
     pub fn param_words(&self) -> usize {
-        256 * self.size / self.lanes
+        if self.size > 1 { 1024 } else { 256 / self.lanes }
     }
     pub fn residual_words(&self) -> usize {
         1024 * self.slots * self.size / self.lanes / 4
@@ -52,17 +51,16 @@ impl Shape {
         1024 * self.slots * self.size / self.lanes
     }
     pub fn query_words(&self) -> usize {
-        256
+        if self.size > 1 { 1024 } else { 256 }
     }
     pub fn chunk(&self) -> usize {
         lcm(self.rows, self.lanes)
     }
 
     pub fn spec(&self) -> ModelSpec {
-        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vector");
-        let rtl = std::env::var_os("TERNTABLE_VECTOR_RTL")
-            .map_or_else(|| workspace_root().join("rtl"), PathBuf::from);
-        ModelSpec::new("tb_vector", [here, rtl])
+        let root = workspace_root();
+        let roots = [root.join("testbench/tests/vector"), root.join("rtl")];
+        ModelSpec::new("tb_vector", roots)
             .parameter("Slots", self.slots as u64)
             .parameter("Rows", self.rows as u64)
             .parameter("Groups", self.groups as u64)
@@ -364,9 +362,9 @@ impl Bench {
     /// Resets the unit in the middle of whatever it does.
     pub fn reset(&self) {
         self.reset.set(0);
-        for source in [&self.sums, &self.cmd, &self.load, &self.att] {
-            source.reset();
-        }
+        // A source that has nothing to send has nothing to forget.
+        let sources = [&self.sums, &self.cmd, &self.load, &self.att];
+        sources.iter().filter(|source| source.waiting() > 0).for_each(|source| source.reset());
         self.kv.reset();
         self.clients.iter().for_each(ReadClient::reset);
         self.cycles(3);

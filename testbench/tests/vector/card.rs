@@ -138,6 +138,8 @@ pub struct Card {
     factors: BTreeMap<(usize, usize), f32>,
     kv: Vec<KvRow>,
     sent: [u64; 2],
+    /// Scales of matrices to come, before random ones.
+    pub scales: Vec<f32>,
     /// Rows are one panel.
     pub whole_panels: bool,
     /// What was sent, for reports.
@@ -180,6 +182,7 @@ impl Card {
             factors: BTreeMap::new(),
             kv: Vec::new(),
             sent,
+            scales: Vec::new(),
             whole_panels: false,
             log: vec![format!("{model:?}, {slots} slots, {fill:?}")],
             bench,
@@ -207,8 +210,12 @@ impl Card {
     }
 
     fn scale(&mut self) -> f32 {
+        if !self.scales.is_empty() {
+            return self.scales.remove(0);
+        }
+        const SPECIAL: [f32; 6] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-42, 1e38];
         match self.fill {
-            Fill::Wild if self.random.range(0, 9) == 0 => self.number(),
+            Fill::Wild if self.random.range(0, 2) == 0 => SPECIAL[self.random.range(0, 5) as usize],
             _ => (self.random.range(1, 1000) as f32) * 1e-4,
         }
     }

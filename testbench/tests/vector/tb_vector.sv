@@ -185,5 +185,5 @@ module tb_vector #(
 
   assign x_o    = u_vector.u_residual.memory[index_i[$clog2(ResidualWords)-1:0]];
   assign y_o    = u_vector.u_work.memory[index_i[$clog2(WorkWords)-1:0]];
-  assign root_o = u_vector.u_scalars.u_roots.memory[index_i[$clog2(Slots)-1:0]];
+  assign root_o = u_vector.u_scalars.u_file.u_roots.memory[index_i[$clog2(Slots)-1:0]];
 endmodule

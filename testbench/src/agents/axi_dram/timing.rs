@@ -155,7 +155,7 @@ impl DramModel {
         read_buffer: 2048,
         write_buffer: 2048,
         write_queue: 64,
-        write_batch: 16,
+        write_batch: 32,
     };
 
     /// The same at 2,133 MT/s; only the data bus is slower.
@@ -166,13 +166,13 @@ impl DramModel {
         ..DramModel::DDR4_2400
     };
 
-    /// A pseudo-channel of HBM2 at 1.8 GT/s (14.4 GB/s) behind an AXI port of its own.
+    /// A pseudo-channel of HBM2, one of 32 of an Alveo U50 (316 GB/s), behind an AXI port of its own.
     pub const HBM2: DramModel = DramModel {
         name: "hbm2",
         channel_a_port: true,
         access_bytes: 32,
-        access: 2_222_222,
-        same_group: 3_333_333,
+        access: 3_240_506,
+        same_group: 4_860_759,
         groups: 4,
         banks: 16,
         row_bytes: 1024,
@@ -191,13 +191,13 @@ impl DramModel {
         request_path: 40 * NS,
         response_path: 40 * NS,
         controller_ports: [0; 8],
-        controller_access: 2_222_222,
+        controller_access: 3_240_506,
         command_queue: 16,
         issued: 32,
         read_buffer: 8192,
         write_buffer: 4096,
         write_queue: 64,
-        write_batch: 16,
+        write_batch: 32,
     };
 
     /// Bytes a second of the data bus.

@@ -1,0 +1,210 @@
+//! What a model would do on a card: cycles of whole passes, extended from passes of the RTL.
+//!
+//! A model repeats its layers, so a pass of L layers takes what a pass of one takes and L - 1 times what
+//! the second adds. The same holds for the rows of the head and, in a prompt, for the positions that
+//! attention looks back at. [`sample`] runs the few short passes in the simulator; what follows is
+//! straight lines through them. `tests/estimate.rs` holds the lines against whole passes.
+
+pub mod sample;
+pub mod scenario;
+pub mod shapes;
+
+use crate::{Error, sim::Busy};
+use sample::{Sample, Sampler};
+use scenario::Scenario;
+use serde::Serialize;
+use terntable_golden::{
+    card::{config::CardConfig, shape::check_fits},
+    model::Config,
+};
+use terntable_testbench::agents::axi_dram::DramTiming;
+
+/// What to estimate.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// Positions in the cache of each answer, and tokens of the prompt.
+    pub context: usize,
+    /// Answers at a time.
+    pub slots: usize,
+    /// The memory behind the card.
+    pub timing: DramTiming,
+    /// Cycles a second.
+    pub clock_hz: f64,
+}
+
+/// An estimate; every figure follows from simulated cycles at the assumed clock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The card.
+    pub card: String,
+    /// Positions in the cache, and tokens of the prompt.
+    pub context: usize,
+    /// Answers at a time.
+    pub slots: usize,
+    /// Clock that was assumed, hertz.
+    pub clock_hz: f64,
+    /// Memory that was assumed.
+    pub memory: String,
+    /// Cycles of a decode pass.
+    pub decode_cycles: f64,
+    /// Tokens a second of all slots together.
+    pub decode_tokens_per_s: f64,
+    /// Tokens of a prompt a second.
+    pub prefill_tokens_per_s: f64,
+    /// From the doorbell of the first chunk of the prompt to the candidates after it.
+    pub time_to_first_token_s: f64,
+    /// Bytes that a decoded token moves over the memory ports.
+    pub bytes_per_token: f64,
+    /// Bytes moved of what the ports could move in a decode pass.
+    pub roofline_share: f64,
+    /// Share of a decode pass in which a beat of weights is consumed.
+    pub weight_share: f64,
+    /// Cycles of a decode pass in which each unit has work; units overlap.
+    pub busy: Busy,
+    /// `modelled`: extended from simulated passes.
+    pub tier: &'static str,
+}
+
+/// The passes that are simulated.
+struct Base {
+    config: Config,
+    /// Tokens of the shortest vocabulary.
+    vocab: usize,
+}
+
+impl Base {
+    fn new(card: &CardConfig, config: &Config) -> Self {
+        // Two panels of the screen, so that the second overlaps the first as all others do.
+        let vocab = 2 * card.rows * terntable_golden::card::program::DEFAULT_PANEL_TILES;
+        // A vocabulary of less than four times that is simulated as it is.
+        let vocab = if config.vocab > 4 * vocab { vocab } else { config.vocab };
+        Self { config: config.clone(), vocab }
+    }
+
+    /// What the rows of the vocabulary after the shortest add to a pass `one` of one layer. A row of the
+    /// screen costs its beats, and 8 cycles if it enters the best so far, which the n-th row of a random
+    /// order does with probability 256 / n: `a * rows + b * ln(rows)`, from two longer vocabularies.
+    fn rows(
+        &self,
+        card: &CardConfig,
+        scenario: &Scenario,
+        one: Sample,
+        timing: DramTiming,
+    ) -> Result<Sample, Error> {
+        if self.config.vocab == self.vocab {
+            return Ok(Sample::default());
+        }
+        let longer = |factor: usize| -> Result<Sample, Error> {
+            Ok(self.sampler(card, 1, factor * self.vocab, timing)?.pass(scenario)?.minus(one))
+        };
+        let (twice, four_times) = (longer(2)?, longer(4)?);
+        let times = self.config.vocab as f64 / self.vocab as f64;
+        let row_block = four_times.minus(twice.times(2.0));
+        let doubling = twice.minus(row_block);
+        Ok(row_block.times(times - 1.0).plus(doubling.times(times.log2())))
+    }
+
+    fn sampler(
+        &self,
+        card: &CardConfig,
+        layers: usize,
+        vocab: usize,
+        timing: DramTiming,
+    ) -> Result<Sampler, Error> {
+        let config = Config { layers, vocab, ..self.config.clone() };
+        Sampler::new(card, &config, timing)
+    }
+}
+
+/// Estimates; `progress` hears of (done, all) simulated passes.
+pub fn estimate(
+    card: &CardConfig,
+    config: &Config,
+    question: &Question,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Estimate, Error> {
+    check(card, config, question)?;
+    let mut done = 0;
+    let mut step = || {
+        done += 1;
+        progress(done, 8);
+    };
+    let base = Base::new(card, config);
+    let Question { context, slots, timing, clock_hz } = *question;
+    let decode = Scenario::decode(slots, context);
+    let chunk = card.slots.min(context);
+    // The last chunk is full like the others, or what is left.
+    let rest = (context - 1) % chunk + 1;
+    let (first, last) = (Scenario::prefill(chunk, chunk, false), context - rest);
+    let before_last = (last > 0).then(|| Scenario::prefill(chunk, last.max(chunk), false));
+    let with_head = Scenario::prefill(rest, context, true);
+
+    let mut one = base.sampler(card, 1, base.vocab, timing)?;
+    let decode_one = one.pass(&decode)?;
+    step();
+    let head_one = one.pass(&with_head)?;
+    step();
+    let fill_one = one.pass(&first)?;
+    step();
+    drop(one);
+    let mut two = base.sampler(card, 2, base.vocab, timing)?;
+    let decode_two = two.pass(&decode)?;
+    step();
+    let head_two = two.pass(&with_head)?;
+    step();
+    let fill_two = two.pass(&first)?;
+    step();
+    let fill_far = before_last.as_ref().map(|scenario| two.pass(scenario)).transpose()?;
+    step();
+    drop(two);
+    let rows = base.rows(card, &decode, decode_one, timing)?;
+    let ending_rows = base.rows(card, &with_head, head_one, timing)?;
+    step();
+
+    let layers = (config.layers - 1) as f64;
+    let decode = decode_one.plus(decode_two.minus(decode_one).times(layers)).plus(rows);
+    let ending = head_one.plus(head_two.minus(head_one).times(layers)).plus(ending_rows);
+    // A pass that only fills the cache ends in the last layer before attention.
+    let near = fill_two.minus(fill_one);
+    let fill = |end: usize| {
+        let far = fill_far.map_or(Sample::default(), |far| far.minus(fill_two));
+        let span = (last.max(chunk) - chunk).max(1) as f64;
+        let layer = near.plus(far.times((end - chunk) as f64 / span));
+        fill_one.plus(layer.times(layers))
+    };
+    let chunks = last / chunk;
+    let filled = (1..=chunks).fold(Sample::default(), |sum, i| sum.plus(fill(i * chunk)));
+    let prompt = filled.plus(ending);
+
+    let seconds = |cycles: f64| cycles / clock_hz;
+    let [load, multiply, vector, attention, head, check] = decode.busy.map(|b| b.round() as u64);
+    Ok(Estimate {
+        card: card.name.clone(),
+        context,
+        slots,
+        clock_hz,
+        memory: timing.name().into(),
+        decode_cycles: decode.cycles.round(),
+        decode_tokens_per_s: slots as f64 / seconds(decode.cycles),
+        prefill_tokens_per_s: context as f64 / seconds(prompt.cycles),
+        time_to_first_token_s: seconds(prompt.cycles),
+        bytes_per_token: decode.bytes / slots as f64,
+        roofline_share: decode.bytes / (decode.cycles * card.beat_bytes() as f64),
+        weight_share: decode.weight_beats / decode.cycles,
+        busy: Busy { load, multiply, vector, attention, head, check },
+        tier: "modelled",
+    })
+}
+
+fn check(card: &CardConfig, config: &Config, question: &Question) -> Result<(), Error> {
+    check_fits(card, config)?;
+    let Question { context, slots, .. } = *question;
+    let wrong = |text: String| Err(Error::Input(text));
+    if slots == 0 || slots > card.slots {
+        return wrong(format!("{slots} slots; card {} has 1..={}", card.name, card.slots));
+    }
+    if context == 0 || context > config.context {
+        return wrong(format!("context {context}; the model has 1..={}", config.context));
+    }
+    Ok(())
+}
