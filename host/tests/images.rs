@@ -6,7 +6,7 @@ use common::{json_of, root, terntable};
 use std::path::Path;
 use terntable::{
     card::{CardModel, Chunk, GoldenCard},
-    device::golden_card,
+    device::on_card,
     import::Checkpoint,
     pack,
 };
@@ -105,7 +105,8 @@ fn shakespeare() -> terntable_golden::model::Model {
 #[test]
 fn sequences_share_a_card() {
     let model = shakespeare();
-    let mut card = golden_card(&model, &CardConfig::named("sim-small").unwrap()).unwrap();
+    let mut card =
+        on_card(&model, GoldenCard::new(&CardConfig::named("sim-small").unwrap())).unwrap();
     let [a, b] = [0, 1].map(|_| card.kv().create().unwrap());
     let chunk = |sequence, tokens, wanted| Chunk { sequence, tokens, wanted };
     card.pass(HeadMode::TwoStage, &[chunk(a, &[5, 6, 7], 0), chunk(b, &[9], 0)]).unwrap();

@@ -17,7 +17,10 @@ use terntable_golden::{
     card::{config::CardConfig, shape::check_fits},
     model::Config,
 };
-use terntable_testbench::agents::axi_dram::DramTiming;
+use terntable_testbench::agents::axi_dram::{DramTiming, bare_reader};
+
+/// The clock that the memory models are written for: 250 MHz.
+const PERIOD_PS: u64 = 4000;
 
 /// What to estimate.
 #[derive(Debug, Clone, Copy)]
@@ -81,9 +84,8 @@ impl Base {
         Self { config: config.clone(), vocab }
     }
 
-    /// What the rows of the vocabulary after the shortest add to a pass `one` of one layer. A row of the
-    /// screen costs its beats, and 8 cycles if it enters the best so far, which the n-th row of a random
-    /// order does with probability 256 / n: `a * rows + b * ln(rows)`, from two longer vocabularies.
+    /// What the rows of the vocabulary after the shortest add to a pass `one` of one layer: what a
+    /// vocabulary four times as long adds, and what the screen streams after that.
     fn rows(
         &self,
         card: &CardConfig,
@@ -94,14 +96,31 @@ impl Base {
         if self.config.vocab == self.vocab {
             return Ok(Sample::default());
         }
-        let longer = |factor: usize| -> Result<Sample, Error> {
-            Ok(self.sampler(card, 1, factor * self.vocab, timing)?.pass(scenario)?.minus(one))
-        };
-        let (twice, four_times) = (longer(2)?, longer(4)?);
-        let times = self.config.vocab as f64 / self.vocab as f64;
-        let row_block = four_times.minus(twice.times(2.0));
-        let doubling = twice.minus(row_block);
-        Ok(row_block.times(times - 1.0).plus(doubling.times(times.log2())))
+        let longer = 4 * self.vocab;
+        let added = self.sampler(card, 1, longer, timing)?.pass(scenario)?.minus(one);
+        let rate = bare_reader(&timing, card.ports, card.port_bytes, PERIOD_PS, 20_000, 1).rate();
+        let cost = |vocab| self.screen(card, scenario.wanted(), rate, vocab);
+        let further = cost(self.config.vocab) - cost(longer);
+        let by_rows = (self.config.vocab - self.vocab) as f64 / (longer - self.vocab) as f64;
+        let scaled = added.times(by_rows);
+        let mut busy = added.busy;
+        // While the screen streams, multiply and head have work.
+        busy[1] += further;
+        busy[4] += further;
+        Ok(Sample { cycles: added.cycles + further, busy, ..scaled })
+    }
+
+    /// Cycles of the screen from the shortest vocabulary to a longer one. A row takes its beats; or, if
+    /// that is longer, 8 cycles for each slot in which it enters the best, which the n-th row of a random
+    /// order does with probability C / n.
+    fn screen(&self, card: &CardConfig, slots: usize, rate: f64, vocab: usize) -> f64 {
+        let blocks = card.geometry().blocks(self.config.hidden) as f64;
+        let beats = blocks / card.rows as f64 / rate;
+        let entries = (8 * card.candidates * slots) as f64;
+        let (from, to) = (self.vocab as f64, vocab as f64);
+        // Up to here the entries take longer.
+        let turn = (entries / beats).clamp(from, to);
+        entries * (turn / from).ln() + beats * (to - turn)
     }
 
     fn sampler(

@@ -13,7 +13,7 @@ use terntable::{
 };
 use terntable_golden::{
     card::{
-        command::{COMMAND_BYTES, STATE},
+        command::STATE,
         config::CardConfig,
         image::{Header, SectionKind},
         layout::CardLayout,

@@ -111,7 +111,7 @@ fn chunks_of_every_size_give_the_same_candidates() {
 #[test]
 fn forks_share_a_prefix() {
     for round in 0..3_u64 {
-        let model = random_model(seed() ^ 0xf0 + round);
+        let model = random_model(seed() ^ (0xf0 + round));
         let mut card = beside(&config(), &model, DramTiming::HOSTILE);
         let prefix = random_tokens(&model, round, 5 + 4 * round as usize);
         let parent = card.kv().create().unwrap();
@@ -171,7 +171,7 @@ fn rejected_drafts_leave_nothing_behind() {
 #[test]
 fn trees_of_drafts_equal_their_branches() {
     for round in 0..6_u64 {
-        let model = random_model(seed() ^ 0xe0 + round);
+        let model = random_model(seed() ^ (0xe0 + round));
         let mut card = beside(&config(), &model, DramTiming::IDEAL);
         let id = card.kv().create().unwrap();
         let prefix = random_tokens(&model, round, 1 + 3 * round as usize);

@@ -398,9 +398,9 @@ impl Card {
                 false,
                 &[&[(0, op), (1, first as u32), (2, rows as u32)], &scales[..]].concat(),
             );
-            for s in 0..self.slots {
-                let gate = dequantise(&sums[0][s], self.steps[s], scale);
-                let up = dequantise(&sums[1][s], self.steps[s], scale_up);
+            for (s, (gate, up)) in sums[0].iter().zip(&sums[1]).enumerate() {
+                let gate = dequantise(gate, self.steps[s], scale);
+                let up = dequantise(up, self.steps[s], scale_up);
                 self.set_y(s, ffn, first, &kind.apply(&gate, &up));
             }
         }
@@ -470,7 +470,7 @@ impl Card {
         self.log.push(format!("project {kind} {first}+{heads}"));
         let (d, beat) = (self.model.head_dim, self.bench.shape.beat);
         let (n, scale) = (heads * d, self.scale());
-        let base = 1 << 39 | self.random.range(0, 1 << 20) * beat as u64;
+        let base = (1 << 39) + self.random.range(0, 1 << 20) * beat as u64;
         let sums = self.panel(1, n);
         let words = [
             (0, 0x23 | kind << 16),
@@ -481,8 +481,8 @@ impl Card {
             (5, (base >> 32) as u32),
         ];
         self.send(false, &words);
-        for s in 0..self.slots {
-            let mut row = dequantise(&sums[0][s], self.steps[s], scale);
+        for (s, sums) in sums[0].iter().enumerate() {
+            let mut row = dequantise(sums, self.steps[s], scale);
             for (h, head) in row.chunks_exact_mut(d).enumerate() {
                 if kind != V {
                     let (low, high) = head.split_at_mut(d / 2);
