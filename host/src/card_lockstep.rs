@@ -7,7 +7,7 @@ use crate::{
     sim::{Fault, SimCard, simulator},
 };
 use serde::Serialize;
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 use terntable_golden::card::{
     command::{Command, STATE, Unit, source},
     config::CardConfig,
@@ -151,9 +151,6 @@ pub struct LockstepCard {
     card: SimCard,
     buffers: Buffers,
     program: Program,
-    /// Places and elements behind the end of a vector, in its last word: the card writes whole words,
-    /// nothing says what is there.
-    padding: BTreeSet<(usize, usize)>,
     /// A bit to flip in every multiply.
     pub fault: Option<Fault>,
     /// Values compared so far.
@@ -175,7 +172,6 @@ impl LockstepCard {
             card,
             buffers,
             program: Program::default(),
-            padding: BTreeSet::new(),
             fault: None,
             compared: 0,
             commands: 0,
@@ -201,7 +197,6 @@ impl LockstepCard {
             }
             let step = self.golden.machine().step().map_err(refused)?;
             let layer = self.program.note(&step.command);
-            self.note_padding(&step.command);
             if let (Command::Multiply { .. }, Some(fault)) = (&step.command, self.fault) {
                 self.card.fault_in_multiply(fault);
             }
@@ -227,34 +222,6 @@ impl LockstepCard {
         }
     }
 
-    /// Takes note of what a command leaves open in the last words of the vectors that it writes.
-    fn note_padding(&mut self, command: &Command) {
-        let lanes = self.card.config().lanes;
-        let row = self.program.y_row.next_multiple_of(lanes);
-        let (place, stride, first, count, end) = match *command {
-            Command::Load { bank, columns, .. } => {
-                let bank = usize::from(bank) * self.card.config().param_words * lanes;
-                (Place::Parameters, 0, bank, columns as usize, bank + columns as usize)
-            }
-            Command::Gate { first_row, rows, .. } => {
-                (Place::Work, row, first_row as usize, rows as usize, self.program.y_row)
-            }
-            Command::Project { .. } | Command::Attend { .. } => {
-                (Place::Work, row, 0, self.program.y_row, self.program.y_row)
-            }
-            _ => return,
-        };
-        let slots = if stride == 0 { 1 } else { self.golden.machine().slots() };
-        for base in (0..slots).map(|slot| slot * stride) {
-            let written = base + first..base + first + count;
-            self.padding.retain(|(of, at)| *of != place as usize || !written.contains(at));
-            if written.end == base + end {
-                let open = written.end..written.end.next_multiple_of(lanes);
-                self.padding.extend(open.map(|at| (place as usize, at)));
-            }
-        }
-    }
-
     /// Compares what a command may have changed, or everything.
     fn compare(&mut self, step: &Step, layer: Option<usize>, all: bool) -> Result<(), Error> {
         let command = &step.command;
@@ -268,7 +235,6 @@ impl LockstepCard {
             Command::LoadRope { .. } => place == Place::Rotary,
             _ => false,
         };
-        let lanes = self.card.config().lanes;
         let golden = self.golden.machine();
         let places: [(Place, &dyn Words); 6] = [
             (Place::Residual, golden.x()),
@@ -284,11 +250,7 @@ impl LockstepCard {
             for word in (0..words.words()).filter(|&word| words.known(word)) {
                 compared += 1;
                 let bytes = self.buffers.word(place, word).map_err(simulator)?;
-                let is_padding = |lane: &LaneDifference| {
-                    self.padding.contains(&(place as usize, word * lanes + lane.lane))
-                };
-                let differs = words.lane_that_differs(word, &bytes);
-                if let Some(lane) = differs.filter(|lane| !is_padding(lane)) {
+                if let Some(lane) = words.lane_that_differs(word, &bytes) {
                     found = Some(((place, words.name()), word, lane));
                     break 'places;
                 }

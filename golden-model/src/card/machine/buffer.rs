@@ -108,6 +108,18 @@ impl<T: Lane> Buffer<T> {
         (index..index + count).map(|i| self.get(i)).collect()
     }
 
+    /// Writes elements from `index` on. The card writes whole words: what is in the lanes behind the last
+    /// element is not known any more.
+    pub(super) fn set_row(&mut self, index: usize, values: impl IntoIterator<Item = T>) {
+        let mut end = index;
+        for value in values {
+            self.set(end, value);
+            end += 1;
+        }
+        let size = self.known.len();
+        self.known[end.min(size)..end.next_multiple_of(self.lanes).min(size)].fill(false);
+    }
+
     pub(super) fn set(&mut self, index: usize, value: T) {
         if let Some(place) = self.values.get_mut(index) {
             *place = value;

@@ -40,9 +40,7 @@ impl Machine {
     pub(super) fn load(&mut self, bank: bool, address: u64, columns: u32) -> Result<(), Fault> {
         let values = self.memory.floats(address, columns as usize)?;
         let base = usize::from(bank) * self.card.param_words * self.card.lanes;
-        for (i, value) in values.into_iter().enumerate() {
-            self.p.set(base + i, value);
-        }
+        self.p.set_row(base, values);
         Ok(())
     }
 
@@ -77,7 +75,7 @@ impl Machine {
             };
             self.squares[index].add(0, &values, true);
             let base = self.x_base(index);
-            values.into_iter().enumerate().for_each(|(i, v)| self.x.set(base + i, v));
+            self.x.set_row(base, values);
         }
         Ok(())
     }
@@ -108,7 +106,7 @@ impl Machine {
                 .map(|(i, y)| canonical(self.x.get(base + i) + y))
                 .collect();
             self.squares[slot].add(first, &values, last);
-            values.into_iter().enumerate().for_each(|(i, v)| self.x.set(base + i, v));
+            self.x.set_row(base, values);
         }
     }
 
@@ -128,7 +126,7 @@ impl Machine {
             let values: Vec<f32> = function.apply(&gate, &up).into_iter().map(canonical).collect();
             self.squares[slot].add(first, &values, last);
             let base = self.y_base(slot, self.model.ffn) + first;
-            values.into_iter().enumerate().for_each(|(i, v)| self.y.set(base + i, v));
+            self.y.set_row(base, values);
         }
     }
 
