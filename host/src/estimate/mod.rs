@@ -84,30 +84,33 @@ impl Base {
         Self { config: config.clone(), vocab }
     }
 
-    /// What the rows of the vocabulary after the shortest add to a pass `one` of one layer: what a
-    /// vocabulary four times as long adds, and what the screen streams after that.
-    fn rows(
+    /// What the rows of the vocabulary after the shortest add to passes, each given with what it took
+    /// with one layer: what a vocabulary four times as long adds, and what the screen streams after that.
+    fn rows<const N: usize>(
         &self,
         card: &CardConfig,
-        scenario: &Scenario,
-        one: Sample,
+        passes: [(&Scenario, Sample); N],
         timing: DramTiming,
-    ) -> Result<Sample, Error> {
+    ) -> Result<[Sample; N], Error> {
+        let mut rows = [Sample::default(); N];
         if self.config.vocab == self.vocab {
-            return Ok(Sample::default());
+            return Ok(rows);
         }
         let longer = 4 * self.vocab;
-        let added = self.sampler(card, 1, longer, timing)?.pass(scenario)?.minus(one);
         let rate = bare_reader(&timing, card.ports, card.port_bytes, PERIOD_PS, 20_000, 1).rate();
-        let cost = |vocab| self.screen(card, scenario.wanted(), rate, vocab);
-        let further = cost(self.config.vocab) - cost(longer);
         let by_rows = (self.config.vocab - self.vocab) as f64 / (longer - self.vocab) as f64;
-        let scaled = added.times(by_rows);
-        let mut busy = added.busy;
-        // While the screen streams, multiply and head have work.
-        busy[1] += further;
-        busy[4] += further;
-        Ok(Sample { cycles: added.cycles + further, busy, ..scaled })
+        let mut sampler = self.sampler(card, 1, longer, timing)?;
+        for (rows, (scenario, one)) in rows.iter_mut().zip(passes) {
+            let added = sampler.pass(scenario)?.minus(one);
+            let cost = |vocab| self.screen(card, scenario.wanted(), rate, vocab);
+            let further = cost(self.config.vocab) - cost(longer);
+            let mut busy = added.busy;
+            // While the screen streams, multiply and head have work.
+            busy[1] += further;
+            busy[4] += further;
+            *rows = Sample { cycles: added.cycles + further, busy, ..added.times(by_rows) };
+        }
+        Ok(rows)
     }
 
     /// Cycles of the screen from the shortest vocabulary to a longer one. A row takes its beats; or, if
@@ -176,8 +179,8 @@ pub fn estimate(
     let fill_far = before_last.as_ref().map(|scenario| two.pass(scenario)).transpose()?;
     step();
     drop(two);
-    let rows = base.rows(card, &decode, decode_one, timing)?;
-    let ending_rows = base.rows(card, &with_head, head_one, timing)?;
+    let passes = [(&decode, decode_one), (&with_head, head_one)];
+    let [rows, ending_rows] = base.rows(card, passes, timing)?;
     step();
 
     let layers = (config.layers - 1) as f64;
