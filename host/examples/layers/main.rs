@@ -13,7 +13,7 @@ mod report;
 
 use account::{Account, Watch};
 use clap::Parser;
-use model::{Case, Loaded, SHAPES, Shape};
+use model::{Case, Loaded, Shape, shapes};
 use report::{Head, Run};
 use std::{error::Error, path::PathBuf, time::Instant};
 use terntable::{
@@ -62,8 +62,11 @@ fn main() -> Outcome<()> {
     let cli = Cli::parse();
     let card = terntable::pack::card(&cli.card)?;
     let shapes: Vec<Shape> = match &cli.shape {
-        Some(name) => vec![*Shape::named(name).ok_or_else(|| format!("no shape {name:?}"))?],
-        None => SHAPES.into(),
+        Some(name) => {
+            let named = |shape: &Shape| shape.name == name;
+            vec![shapes().into_iter().find(named).ok_or_else(|| format!("no shape {name:?}"))?]
+        }
+        None => shapes(),
     };
     let mut report = report::Report::open(&card, cli.json.clone())?;
     let mut sim = None;

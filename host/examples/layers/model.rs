@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use terntable::card::Card;
+pub use terntable::estimate::shapes::Shape;
 use terntable_golden::{
     attention::KvFormat,
     card::{
@@ -14,7 +15,6 @@ use terntable_golden::{
         program::ProgramKind,
         shape::KvShape,
     },
-    gate::Gate,
     head::Head,
     model::{Config, Layer, Model, Projection},
     rope::Rope,
@@ -22,67 +22,14 @@ use terntable_golden::{
     ternary::Ternary,
 };
 
-/// The sizes of a model.
-#[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    pub name: &'static str,
-    hidden: usize,
-    ffn: usize,
-    pub layers: usize,
-    heads: usize,
-    kv_heads: usize,
-    head_dim: usize,
-    pub vocab: usize,
-    gate: Gate,
+/// The built-in shapes that fit the edge card.
+pub fn shapes() -> Vec<Shape> {
+    ["bitnet-0.73b", "bitnet-2b4t"].into_iter().filter_map(Shape::named).copied().collect()
 }
 
-/// Those of `host/src/estimate/shapes.rs` that fit the edge card.
-pub const SHAPES: [Shape; 2] = [
-    Shape {
-        name: "bitnet-0.73b",
-        hidden: 1536,
-        ffn: 4096,
-        layers: 24,
-        heads: 16,
-        kv_heads: 16,
-        head_dim: 96,
-        vocab: 32_002,
-        gate: Gate::Silu,
-    },
-    Shape {
-        name: "bitnet-2b4t",
-        hidden: 2560,
-        ffn: 6912,
-        layers: 30,
-        heads: 20,
-        kv_heads: 5,
-        head_dim: 128,
-        vocab: 128_256,
-        gate: Gate::Relu2,
-    },
-];
-
-impl Shape {
-    pub fn named(name: &str) -> Option<&'static Self> {
-        SHAPES.iter().find(|shape| shape.name == name)
-    }
-
-    fn config(&self, layers: usize, vocab: usize) -> Config {
-        Config {
-            hidden: self.hidden,
-            intermediate: self.ffn,
-            layers,
-            heads: self.heads,
-            kv_heads: self.kv_heads,
-            head_dim: self.head_dim,
-            vocab,
-            context: 1104,
-            rope_theta: 10_000.0,
-            norm_eps: 1e-5,
-            gate: self.gate,
-            kv: KvFormat::Int8,
-        }
-    }
+/// The sizes of a shape with so many layers and tokens, and a context for the cases.
+fn config(shape: &Shape, layers: usize, vocab: usize) -> Config {
+    Config { layers, vocab, context: 1104, ..shape.config(KvFormat::Int8) }
 }
 
 /// A pass: so many sequences, each with rows in the cache and new tokens.
@@ -180,12 +127,12 @@ pub struct Loaded {
 impl Loaded {
     /// Two layers of a shape.
     pub fn layers(shape: &Shape, card: &CardConfig, pages: usize) -> Outcome<Self> {
-        Self::new(shape.config(2, 300), card, pages, ProgramKind::Pass)
+        Self::new(config(shape, 2, 300), card, pages, ProgramKind::Pass)
     }
 
     /// A shape's head over layers that are as small as they can be.
     pub fn head(shape: &Shape, card: &CardConfig, pages: usize) -> Outcome<Self> {
-        let config = shape.config(1, shape.vocab);
+        let config = config(shape, 1, shape.vocab);
         let config = Config { intermediate: 64, heads: 1, kv_heads: 1, ..config };
         Self::new(config, card, pages, ProgramKind::TwoStage)
     }

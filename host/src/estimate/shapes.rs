@@ -11,11 +11,13 @@ pub struct Shape {
     pub checkpoint: &'static str,
     hidden: usize,
     ffn: usize,
-    layers: usize,
+    /// Layers.
+    pub layers: usize,
     heads: usize,
     kv_heads: usize,
     head_dim: usize,
-    vocab: usize,
+    /// Tokens of the vocabulary.
+    pub vocab: usize,
     context: usize,
     gate: Gate,
 }
