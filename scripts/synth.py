@@ -62,10 +62,14 @@ UNITS = {
 }
 
 
-def files(name):
-    """The files of a list, relative to rtl/."""
+def files(name, family):
+    """The files of a list, relative to rtl/; FOLDER/FAMILY/FILE takes the place of FOLDER/FILE."""
+    def own(line):
+        path = Path(line)
+        special = path.parent / family / path.name
+        return str(special if (RTL / special).exists() else path)
     lines = (RTL / name).read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("//")]
+    return [own(line) for line in lines if line and not line.startswith("//")]
 
 
 def unit_parameters(card, unit):
@@ -162,7 +166,7 @@ def card_table(options, version):
     for unit in options.unit or UNITS:
         begin = time.monotonic()
         parameters = unit_parameters(options.card, unit)
-        statistics = synthesise(unit, files("card.f"), options.family, parameters)
+        statistics = synthesise(unit, files("card.f", options.family), options.family, parameters)
         table, total = count(unit, options.family, statistics)
         seconds = round(time.monotonic() - begin)
         units[unit] = {"instances": 1, **total, "seconds": seconds, "parameters": parameters}
@@ -203,7 +207,7 @@ def main():
                   "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles}
 
     begin = time.monotonic()
-    statistics = synthesise(TOP, files("engine.f"), options.family, parameters)
+    statistics = synthesise(TOP, files("engine.f", options.family), options.family, parameters)
     table, total = count(TOP, options.family, statistics)
     seconds = time.monotonic() - begin
     macs = 3 * options.slots * options.rows * options.groups
