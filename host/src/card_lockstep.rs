@@ -368,6 +368,9 @@ impl Card for LockstepCard {
     }
 
     fn run_pass(&mut self, descriptor: u64) -> Result<(), Error> {
-        self.step_through(descriptor)
+        self.card.begin_counting()?;
+        let result = self.step_through(descriptor);
+        self.card.end_counting()?;
+        result
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     cpu::Cpu,
     pack::{PackOptions, pack_model},
     runner::{Feed, Runner},
-    sim::{Recording, SimCard, Usage},
+    sim::{Recording, SimCard},
+    usage::Spent,
 };
 use terntable_golden::{
     card::config::CardConfig,
@@ -86,13 +87,13 @@ pub fn with_feed<T>(
     card: &CardConfig,
     recording: &Recording,
     run: impl FnOnce(&mut dyn Feed) -> Result<T, Error>,
-) -> Result<(T, Option<Usage>), Error> {
+) -> Result<(T, Option<Spent>), Error> {
     match name {
         DeviceName::Sim => {
             let card = SimCard::open(card, recording)?;
             let mut runner = CardRunner::new(on_card(model, card)?, head)?;
             let result = run(&mut runner)?;
-            Ok((result, Some(runner.model().card().usage()?)))
+            Ok((result, Some(runner.model().card().spent())))
         }
         _ if recording.wanted() => {
             Err(Error::Input("--trace and --perfetto need --device sim".into()))

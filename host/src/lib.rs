@@ -23,5 +23,6 @@ pub mod lockstep;
 pub mod pack;
 pub mod runner;
 pub mod sim;
+pub mod usage;
 
 pub use error::Error;

@@ -1,16 +1,16 @@
 //! The simulated card: the Verilated RTL of the whole card behind the same trait as any other.
 
+use crate::usage::{Spent, Usage};
 use crate::{
     Error,
     card::{Card, state_range},
 };
-use serde::Serialize;
 use std::{fmt, path::PathBuf};
 use terntable_golden::card::{command::STATE, config::CardConfig};
 pub use terntable_testbench::engine::FaultUnit;
 use terntable_testbench::{
     build::Storage,
-    card::{CardCounters, CardOptions, CardSim},
+    card::{CardOptions, CardSim},
     seed,
 };
 
@@ -38,6 +38,7 @@ pub struct SimCard {
     sim: CardSim,
     config: CardConfig,
     state_bytes: usize,
+    passes: Vec<Usage>,
 }
 
 /// One bit to flip inside the card, in every multiply until something is seen.
@@ -77,65 +78,6 @@ pub fn fault_storage(unit: FaultUnit) -> Storage {
     }
 }
 
-/// What the simulated card spent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Usage {
-    /// Clock cycles in which a pass ran.
-    pub cycles: u64,
-    /// Bytes read from card memory.
-    pub bytes_read: u64,
-    /// Bytes written to card memory.
-    pub bytes_written: u64,
-    /// Share of the cycles in which a beat of weights was consumed.
-    pub weight_share: f64,
-    /// Cycles in which each unit had work.
-    pub busy: Busy,
-}
-
-/// Cycles in which a unit had work.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Busy {
-    /// Norm weights and rotary rows.
-    pub load: u64,
-    /// Ternary weights.
-    pub multiply: u64,
-    /// binary32 work.
-    pub vector: u64,
-    /// Attention.
-    pub attention: u64,
-    /// The vocabulary head.
-    pub head: u64,
-    /// Checksums.
-    pub check: u64,
-}
-
-impl Usage {
-    fn new(counters: &CardCounters, beat_bytes: u64) -> Self {
-        let [load, multiply, vector, attention, head, check] = counters.busy.map(u64::from);
-        Self {
-            cycles: counters.cycles.into(),
-            bytes_read: u64::from(counters.read_beats) * beat_bytes,
-            bytes_written: u64::from(counters.write_beats) * beat_bytes,
-            weight_share: f64::from(counters.weight_beats) / f64::from(counters.cycles.max(1)),
-            busy: Busy { load, multiply, vector, attention, head, check },
-        }
-    }
-}
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} cycles, {} bytes read and {} written, a beat of weights in {:.1} % of the cycles \
-             (simulated)",
-            self.cycles,
-            self.bytes_read,
-            self.bytes_written,
-            100.0 * self.weight_share
-        )
-    }
-}
-
 pub(crate) fn simulator(error: terntable_testbench::Error) -> Error {
     Error::Simulator(error.to_string())
 }
@@ -157,7 +99,7 @@ impl SimCard {
             )));
         }
         let sim = CardSim::with(config, options).map_err(simulator)?;
-        Ok(Self { sim, config: config.clone(), state_bytes: 0 })
+        Ok(Self { sim, config: config.clone(), state_bytes: 0, passes: Vec::new() })
     }
 
     /// The simulation, for those who look closer.
@@ -178,10 +120,21 @@ impl SimCard {
         self.sim.fault_after(FAULT_CYCLE, name, element, bit as u32);
     }
 
-    /// What was spent since the image was loaded.
-    pub fn usage(&self) -> Result<Usage, Error> {
+    /// What every pass spent since the image was loaded.
+    pub fn spent(&self) -> Spent {
+        Spent::new(self.passes.clone())
+    }
+
+    /// Begins to count for a pass.
+    pub fn begin_counting(&mut self) -> Result<(), Error> {
+        self.sim.clear().map_err(simulator)
+    }
+
+    /// A pass is over: what was counted is what it spent.
+    pub fn end_counting(&mut self) -> Result<(), Error> {
         let counters = self.sim.counters().map_err(simulator)?;
-        Ok(Usage::new(&counters, self.config.beat_bytes() as u64))
+        self.passes.push(Usage::new(&counters, self.config.beat_bytes() as u64));
+        Ok(())
     }
 }
 
@@ -192,9 +145,9 @@ impl Card for SimCard {
 
     fn load(&mut self, image: &[u8], state_bytes: u64) -> Result<(), Error> {
         self.state_bytes = state_bytes as usize;
+        self.passes.clear();
         self.sim.load_image(image).map_err(simulator)?;
-        self.sim.new_state(self.state_bytes).map_err(simulator)?;
-        self.sim.clear().map_err(simulator)
+        self.sim.new_state(self.state_bytes).map_err(simulator)
     }
 
     fn write_state(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
@@ -210,7 +163,9 @@ impl Card for SimCard {
     }
 
     fn run_pass(&mut self, descriptor: u64) -> Result<(), Error> {
+        self.begin_counting()?;
         let end = self.sim.run_pass(descriptor).map_err(simulator)?;
+        self.end_counting()?;
         end.ok().map_err(|e| Error::Card(e.to_string()))
     }
 }

@@ -65,6 +65,18 @@ fn the_simulated_card_reports_what_it_spent() {
         assert!(0 < busy && busy < cycles, "{unit}: {report}");
     }
     assert!(count(&busy["multiply"]) as f64 > share * cycles as f64, "{report}");
+    // Every cycle of every pass has a beat of weights or a reason why not.
+    let passes = report["passes"].as_array().unwrap();
+    assert!(passes.len() >= 2, "{report}");
+    for pass in passes.iter().chain([&report]) {
+        let stalls = pass["stalls"].as_object().unwrap();
+        let without: u64 = stalls.values().map(count).sum();
+        assert_eq!(without + count(&pass["weight_beats"]), count(&pass["cycles"]), "{pass}");
+        assert!(count(&stalls["no_panel"]) > 0, "{pass}");
+    }
+    assert!(count(&report["stalls"]["memory"]) > 0, "{report}");
+    let sum: u64 = passes.iter().map(|pass| count(&pass["cycles"])).sum();
+    assert_eq!(sum, cycles, "{report}");
 }
 
 #[test]

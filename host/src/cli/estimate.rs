@@ -113,18 +113,16 @@ fn table(e: &Estimate) -> String {
     for (what, value) in lines {
         text += &format!("  {what:<30} {value}\n");
     }
-    let busy = [
-        ("load", e.busy.load),
-        ("multiply", e.busy.multiply),
-        ("vector", e.busy.vector),
-        ("attention", e.busy.attention),
-        ("head", e.busy.head),
-    ];
-    text += "  units with work, of a decode pass\n";
-    for (unit, cycles) in busy {
-        let share = cycles as f64 / e.decode_cycles;
-        let bar = "#".repeat((40.0 * share.min(1.0)).round() as usize);
-        text += &format!("    {unit:<10} {:>5.1} % {bar}\n", 100.0 * share);
+    for (title, parts) in [
+        ("units with work, of a decode pass (they overlap)", e.busy.named()),
+        ("cycles without a beat of weights, by the reason", e.stalls.named()),
+    ] {
+        text += &format!("  {title}\n");
+        for (name, cycles) in parts {
+            let share = cycles as f64 / e.decode_cycles;
+            let bar = "#".repeat((40.0 * share.min(1.0)).round() as usize);
+            text += &format!("    {name:<10} {:>5.1} % {bar}\n", 100.0 * share);
+        }
     }
     text
 }

@@ -8,7 +8,7 @@ use terntable::{
     Error,
     device::{DeviceName, with_feed},
     generate::{Event, Prompt, Request, generate},
-    sim::Usage,
+    usage::Spent,
 };
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ struct Report {
     prompt_tokens: usize,
     device: &'static str,
     #[serde(flatten)]
-    usage: Option<Usage>,
+    usage: Option<Spent>,
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {

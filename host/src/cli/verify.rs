@@ -10,7 +10,8 @@ use terntable::{
     generate::Prompt,
     lockstep::{Lockstep, candidates_differ},
     runner::{Feed, Runner, SLOTS},
-    sim::{Fault, FaultUnit, Usage, fault_bits, fault_storage},
+    sim::{Fault, FaultUnit, fault_bits, fault_storage},
+    usage::Spent,
 };
 use terntable_golden::{
     card::config::CardConfig,
@@ -67,7 +68,7 @@ struct Report {
     /// Cycle of the simulated card at the end.
     cycle: Option<u64>,
     #[serde(flatten)]
-    usage: Option<Usage>,
+    usage: Option<Spent>,
 }
 
 /// Values compared, and the first difference: as text and for JSON.
@@ -167,7 +168,7 @@ fn verify_sim(
     let result = compare_passes(model, &mut runner, tokens);
     let card = runner.model().card();
     report.commands = Some(card.commands);
-    report.usage = Some(card.card().usage()?);
+    report.usage = Some(card.card().spent());
     report.cycle = Some(card.card().sim().cycle());
     match (card.difference.take(), result) {
         (Some(difference), _) => Ok(Outcome::new(card.compared, Some(difference))),

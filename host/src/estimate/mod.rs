@@ -9,7 +9,10 @@ pub mod sample;
 pub mod scenario;
 pub mod shapes;
 
-use crate::{Error, sim::Busy};
+use crate::{
+    Error,
+    usage::{Stalls, Units},
+};
 use sample::{Sample, Sampler};
 use scenario::Scenario;
 use serde::Serialize;
@@ -63,9 +66,19 @@ pub struct Estimate {
     /// Share of a decode pass in which a beat of weights is consumed.
     pub weight_share: f64,
     /// Cycles of a decode pass in which each unit has work; units overlap.
-    pub busy: Busy,
+    pub busy: Units,
+    /// Cycles of a decode pass without a beat of weights, by the reason.
+    pub stalls: Stalls,
     /// `modelled`: extended from simulated passes.
     pub tier: &'static str,
+}
+
+/// Cycles of the screen.
+struct Screen {
+    /// While what enters the best takes longer than the rows.
+    entering: f64,
+    /// While the rows take longer.
+    streaming: f64,
 }
 
 /// The passes that are simulated.
@@ -103,12 +116,20 @@ impl Base {
         for (rows, (scenario, one)) in rows.iter_mut().zip(passes) {
             let added = sampler.pass(scenario)?.minus(one);
             let cost = |vocab| self.screen(card, scenario.wanted(), rate, vocab);
-            let further = cost(self.config.vocab) - cost(longer);
-            let mut busy = added.busy;
-            // While the screen streams, multiply and head have work.
+            let [from, to] = [longer, self.config.vocab].map(cost);
+            let streaming = to.streaming - from.streaming;
+            let further = to.entering - from.entering + streaming;
+            let Sample { mut busy, mut stalls, .. } = added;
+            // While the screen streams, multiply and head have work; without a beat, the memory or the
+            // entries keep it waiting.
             busy[1] += further;
             busy[4] += further;
-            *rows = Sample { cycles: added.cycles + further, busy, ..added.times(by_rows) };
+            let all = added.times(by_rows);
+            let waits = further - (all.weight_beats - added.weight_beats);
+            let memory = streaming * (1.0 - rate);
+            stalls[0] += memory;
+            stalls[3] += waits - memory;
+            *rows = Sample { cycles: added.cycles + further, busy, stalls, ..all };
         }
         Ok(rows)
     }
@@ -116,14 +137,14 @@ impl Base {
     /// Cycles of the screen from the shortest vocabulary to a longer one. A row takes its beats; or, if
     /// that is longer, 8 cycles for each slot in which it enters the best, which the n-th row of a random
     /// order does with probability C / n.
-    fn screen(&self, card: &CardConfig, slots: usize, rate: f64, vocab: usize) -> f64 {
+    fn screen(&self, card: &CardConfig, slots: usize, rate: f64, vocab: usize) -> Screen {
         let blocks = card.geometry().blocks(self.config.hidden) as f64;
         let beats = blocks / card.rows as f64 / rate;
         let entries = (8 * card.candidates * slots) as f64;
         let (from, to) = (self.vocab as f64, vocab as f64);
         // Up to here the entries take longer.
         let turn = (entries / beats).clamp(from, to);
-        entries * (turn / from).ln() + beats * (to - turn)
+        Screen { entering: entries * (turn / from).ln(), streaming: beats * (to - turn) }
     }
 
     fn sampler(
@@ -199,7 +220,7 @@ pub fn estimate(
     let prompt = filled.plus(ending);
 
     let seconds = |cycles: f64| cycles / clock_hz;
-    let [load, multiply, vector, attention, head, check] = decode.busy.map(|b| b.round() as u64);
+    let whole = |cycles: [f64; 6]| cycles.map(|c| c.round().max(0.0) as u64);
     Ok(Estimate {
         card: card.name.clone(),
         context,
@@ -213,7 +234,8 @@ pub fn estimate(
         bytes_per_token: decode.bytes / slots as f64,
         roofline_share: decode.bytes / (decode.cycles * card.beat_bytes() as f64),
         weight_share: decode.weight_beats / decode.cycles,
-        busy: Busy { load, multiply, vector, attention, head, check },
+        busy: whole(decode.busy).into(),
+        stalls: whole(decode.stalls).into(),
         tier: "modelled",
     })
 }

@@ -4,9 +4,10 @@
 use super::scenario::{Run, Scenario};
 use crate::{
     Error,
-    card::{Card, CardModel, Chunk},
+    card::{CardModel, Chunk},
     pack::{PackOptions, pack_model},
-    sim::{SimCard, simulator},
+    sim::SimCard,
+    usage::Usage,
 };
 use terntable_golden::{
     card::config::CardConfig,
@@ -29,6 +30,20 @@ pub struct Sample {
     pub busy: [f64; 6],
     /// Cycles in which a beat of weights was consumed.
     pub weight_beats: f64,
+    /// Cycles in which none was, in the order of [`Stalls::named`](crate::usage::Stalls::named).
+    pub stalls: [f64; 6],
+}
+
+impl From<&Usage> for Sample {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            cycles: usage.cycles as f64,
+            bytes: (usage.bytes_read + usage.bytes_written) as f64,
+            busy: usage.busy.named().map(|(_, cycles)| cycles as f64),
+            weight_beats: usage.weight_beats as f64,
+            stalls: usage.stalls.named().map(|(_, cycles)| cycles as f64),
+        }
+    }
 }
 
 impl Sample {
@@ -38,6 +53,7 @@ impl Sample {
             bytes: f(self.bytes, other.bytes),
             busy: std::array::from_fn(|i| f(self.busy[i], other.busy[i])),
             weight_beats: f(self.weight_beats, other.weight_beats),
+            stalls: std::array::from_fn(|i| f(self.stalls[i], other.stalls[i])),
         }
     }
 
@@ -143,18 +159,11 @@ impl Sampler {
                 wanted,
             })
             .collect();
-        model.card().sim().clear().map_err(simulator)?;
         model.pass(HeadMode::TwoStage, &chunks)?;
         for id in sequences {
             model.kv().end(id).map_err(|e| Error::Card(e.to_string()))?;
         }
-        let beat = model.card().config().beat_bytes() as f64;
-        let counters = model.card().sim().counters().map_err(simulator)?;
-        Ok(Sample {
-            cycles: counters.cycles.into(),
-            bytes: (f64::from(counters.read_beats) + f64::from(counters.write_beats)) * beat,
-            busy: counters.busy.map(f64::from),
-            weight_beats: counters.weight_beats.into(),
-        })
+        let spent = model.card().spent();
+        spent.passes.last().map(Sample::from).ok_or_else(|| Error::Card("no pass was run".into()))
     }
 }

@@ -18,7 +18,7 @@ fn the_bundled_model_runs_the_same_behind_every_memory() {
         let mut card = beside(&CardConfig::named("sim-small").unwrap(), &model, timing);
         let script = [one_sequence(4, 6, 2), full(4, 15)].concat();
         let tokens = play(&mut card, &model, HeadMode::TwoStage, &text, &script);
-        let usage = card.card().sim.usage().unwrap();
+        let usage = card.card().sim.spent();
         println!("{}: {tokens} tokens, {usage}", name);
     }
 }
@@ -52,6 +52,6 @@ fn kv260_runs_the_same_behind_every_memory() {
         let mut card = beside(&config, &model, timing);
         let script = [one_sequence(16, 32, 3), full(16, 64)].concat();
         let tokens = play(&mut card, &model, HeadMode::TwoStage, &text, &script);
-        println!("{}: {tokens} tokens, {}", name, card.card().sim.usage().unwrap());
+        println!("{}: {tokens} tokens, {}", name, card.card().sim.spent());
     }
 }
