@@ -15,9 +15,15 @@ pub struct Part {
     pub writes: u64,
     /// Cycles in which a unit was busy.
     pub busy: [u64; 6],
+    /// Of every [`WINDOW`] cycles, those in which each unit was busy, and then those with a beat of
+    /// weights and with a beat read.
+    pub windows: Vec<[u16; 8]>,
     /// Cycles without a beat of weights, by what the multiplier, or whoever it waited for, did.
     pub without: BTreeMap<&'static str, u64>,
 }
+
+/// Cycles of a window.
+pub const WINDOW: u64 = 512;
 
 /// The parts of a pass, divided by its marks.
 pub type Account = Vec<Part>;
@@ -63,7 +69,17 @@ impl Watch {
                     parts.push(Part::default());
                 }
                 let Some(part) = parts.last_mut() else { continue };
+                if part.cycles.is_multiple_of(WINDOW) {
+                    part.windows.push([0; 8]);
+                }
                 part.cycles += 1;
+                if let Some(window) = part.windows.last_mut() {
+                    for (unit, busy) in window.iter_mut().take(6).enumerate() {
+                        *busy += (units >> unit & 1) as u16;
+                    }
+                    window[6] += u16::from(weights.high());
+                    window[7] += reads.get() as u16;
+                }
                 part.reads += reads.get();
                 part.writes += writes.get();
                 for (unit, busy) in part.busy.iter_mut().enumerate() {

@@ -8,6 +8,7 @@
 //! go from the start of the first norm of layer 0 to the start of the first norm of layer 1.
 
 mod account;
+mod draw;
 mod model;
 mod report;
 
@@ -21,7 +22,7 @@ use terntable::{
     card_lockstep::LockstepCard,
     sim::SimCard,
 };
-use terntable_golden::card::config::CardConfig;
+use terntable_golden::card::{config::CardConfig, program::ProgramKind};
 use terntable_testbench::{
     agents::{DramTiming, MemoryTiming},
     card::{Buffer, CardOptions},
@@ -47,7 +48,7 @@ struct Cli {
     /// Also step through the cases that fit, every command compared; `only` skips the timing.
     #[arg(long, default_value = "no", value_parser = ["no", "yes", "only"])]
     lockstep: String,
-    /// Also time the two-stage head with the shape's whole vocabulary.
+    /// Also time the heads with the shape's whole vocabulary.
     #[arg(long)]
     heads: bool,
     /// Do not look into the card's buffers: only state memory is compared.
@@ -56,6 +57,10 @@ struct Cli {
     /// Raw data, written after every run; runs that it has of others are kept.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Draw all runs of the raw data under their roofs, and a timeline of each layer that is timed,
+    /// into this folder.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 fn main() -> Outcome<()> {
@@ -84,7 +89,10 @@ fn main() -> Outcome<()> {
         }
     }
     report.print();
-    Ok(())
+    match &cli.svg {
+        Some(folder) => draw::roofline(folder, &card, report.runs()),
+        None => Ok(()),
+    }
 }
 
 /// The simulated card with a watch on its units.
@@ -116,27 +124,30 @@ fn time_shape(
     let config = timed.card.config().clone();
     let mut loaded: Option<Loaded> = None;
     for case in Case::ALL.iter().filter(|case| case.name.contains(&cli.case)) {
-        let pages = case.pages(&config);
-        if loaded.as_ref().is_none_or(|loaded| loaded.pages < pages) {
-            loaded = Some(Loaded::layers(shape, &config, pages)?);
+        if !loaded.as_ref().is_some_and(|loaded| loaded.serves(case)) {
+            loaded = Some(Loaded::layers(shape, &config, case.pages(&config), case.kv)?);
         }
         let Some(loaded) = &loaded else { continue };
         let mut golden = run_golden(loaded, case)?;
         for memory in &cli.memory {
             let (account, measured) = run_timed(timed, loaded, case, memory)?;
+            if let Some(folder) = &cli.svg {
+                draw::timeline(folder, shape, case, memory, &account)?;
+            }
             let compared = compare(timed, &mut golden)?;
             report.add(Run::new(shape, case, memory, &account, measured, compared))?;
         }
     }
     if cli.heads {
-        for slots in [1, config.slots] {
-            let case = Case::head(slots);
-            let loaded = Loaded::head(shape, &config, case.pages(&config))?;
+        use ProgramKind::{Full, TwoStage};
+        for (slots, program) in [(1, TwoStage), (config.slots, TwoStage), (1, Full)] {
+            let case = Case::head(slots, program);
+            let loaded = Loaded::head(shape, &config, &case)?;
             let mut golden = run_golden(&loaded, &case)?;
             for memory in &cli.memory {
                 let (account, _) = run_timed(timed, &loaded, &case, memory)?;
                 compare(timed, &mut golden)?;
-                report.add_head(Head::new(shape, slots, memory, &account))?;
+                report.add_head(Head::new(shape, &case, memory, &account))?;
             }
         }
     }
@@ -147,6 +158,8 @@ fn time_shape(
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     counters: terntable_testbench::card::CardCounters,
+    /// Beats a cycle that a bare sequential reader gets of the memory.
+    bare_reader: f64,
     /// Cycles of the simulator.
     simulated: u64,
     seconds: f64,
@@ -187,7 +200,9 @@ fn run_timed(
     let account = timed.watch.end();
     let counters = timed.card.sim().counters()?;
     let simulated = timed.card.sim().cycle() - first;
-    Ok((account, Measured { counters, simulated, seconds: start.elapsed().as_secs_f64() }))
+    let seconds = start.elapsed().as_secs_f64();
+    let bare_reader = timed.card.sim().memory().bare_reader(20_000).rate();
+    Ok((account, Measured { counters, bare_reader, simulated, seconds }))
 }
 
 /// Compares state memory, and every word of the buffers that the golden card model knows. Returns how
@@ -239,7 +254,10 @@ fn lockstep(
     for case in Case::ALL.iter().filter(small) {
         let loaded = match &loaded {
             Some(loaded) => loaded,
-            None => loaded.insert(Loaded::layers(shape, config, 8 * config.slots)?),
+            None => {
+                let pages = 8 * config.slots;
+                loaded.insert(Loaded::layers(shape, config, pages, case.kv)?)
+            }
         };
         let start = Instant::now();
         loaded.prepare(&mut both, case)?;

@@ -28,8 +28,8 @@ pub fn shapes() -> Vec<Shape> {
 }
 
 /// The sizes of a shape with so many layers and tokens, and a context for the cases.
-fn config(shape: &Shape, layers: usize, vocab: usize) -> Config {
-    Config { layers, vocab, context: 1104, ..shape.config(KvFormat::Int8) }
+fn config(shape: &Shape, layers: usize, vocab: usize, kv: KvFormat) -> Config {
+    Config { layers, vocab, context: 1104, ..shape.config(kv) }
 }
 
 /// A pass: so many sequences, each with rows in the cache and new tokens.
@@ -39,26 +39,30 @@ pub struct Case {
     pub sequences: usize,
     pub tokens: usize,
     pub history: usize,
+    pub kv: KvFormat,
     pub program: ProgramKind,
 }
 
 const fn case(name: &'static str, sequences: usize, tokens: usize, history: usize) -> Case {
-    Case { name, sequences, tokens, history, program: ProgramKind::Pass }
+    let (kv, program) = (KvFormat::Int8, ProgramKind::Pass);
+    Case { name, sequences, tokens, history, kv, program }
 }
 
 impl Case {
-    pub const ALL: [Case; 6] = [
+    pub const ALL: [Case; 8] = [
         case("decode-1-at-128", 1, 1, 127),
         case("decode-16-at-128", 16, 1, 127),
         case("prefill-16-at-0", 1, 16, 0),
         case("prefill-16-at-112", 1, 16, 112),
         case("decode-1-at-1000", 1, 1, 999),
+        case("prefill-16-at-1008", 1, 16, 1008),
         case("decode-16-at-1000", 16, 1, 999),
+        Case { kv: KvFormat::Int4, ..case("decode-16-at-1000-int4", 16, 1, 999) },
     ];
 
-    /// A pass whose layers do not matter, with the two-stage head.
-    pub fn head(slots: usize) -> Case {
-        Case { program: ProgramKind::TwoStage, ..case("head", slots, 1, 15) }
+    /// A pass whose layers do not matter, with a head.
+    pub fn head(slots: usize, program: ProgramKind) -> Case {
+        Case { program, ..case("head", slots, 1, 15) }
     }
 
     pub fn slots(&self) -> usize {
@@ -126,15 +130,20 @@ pub struct Loaded {
 
 impl Loaded {
     /// Two layers of a shape.
-    pub fn layers(shape: &Shape, card: &CardConfig, pages: usize) -> Outcome<Self> {
-        Self::new(config(shape, 2, 300), card, pages, ProgramKind::Pass)
+    pub fn layers(shape: &Shape, card: &CardConfig, pages: usize, kv: KvFormat) -> Outcome<Self> {
+        Self::new(config(shape, 2, 300, kv), card, pages, ProgramKind::Pass)
+    }
+
+    /// Whether a case can run on it.
+    pub fn serves(&self, case: &Case) -> bool {
+        self.pages >= case.pages(&self.card) && self.config.kv == case.kv
     }
 
     /// A shape's head over layers that are as small as they can be.
-    pub fn head(shape: &Shape, card: &CardConfig, pages: usize) -> Outcome<Self> {
-        let config = config(shape, 1, shape.vocab);
+    pub fn head(shape: &Shape, card: &CardConfig, case: &Case) -> Outcome<Self> {
+        let config = config(shape, 1, shape.vocab, case.kv);
         let config = Config { intermediate: 64, heads: 1, kv_heads: 1, ..config };
-        Self::new(config, card, pages, ProgramKind::TwoStage)
+        Self::new(config, card, case.pages(card), case.program)
     }
 
     fn new(config: Config, card: &CardConfig, pages: usize, program: ProgramKind) -> Outcome<Self> {

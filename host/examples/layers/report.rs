@@ -7,7 +7,10 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use terntable_golden::card::config::CardConfig;
+use terntable_golden::{
+    card::{config::CardConfig, program::ProgramKind},
+    model::Projection,
+};
 use terntable_testbench::{card::UNITS, seed::seed};
 
 /// The clock of the card.
@@ -57,6 +60,7 @@ impl Run {
         Self(json!({
             "shape": shape.name, "case": case.name, "memory": memory,
             "sequences": case.sequences, "tokens": case.tokens, "history": case.history,
+            "bare_reader": measured.bare_reader, "macs": macs(shape, case),
             "pass_cycles": c.cycles, "before_layer": parts[0], "layer": parts[1],
             "after_layer": parts.get(2),
             "counters": {
@@ -73,10 +77,26 @@ impl Run {
 }
 
 impl Head {
-    pub fn new(shape: &Shape, slots: usize, memory: &str, account: &Account) -> Self {
+    pub fn new(shape: &Shape, case: &Case, memory: &str, account: &Account) -> Self {
         let head = account.last().map(part);
-        Self(json!({ "shape": shape.name, "slots": slots, "memory": memory, "head": head }))
+        let full = case.program == ProgramKind::Full;
+        Self(json!({
+            "shape": shape.name, "slots": case.slots(), "full": full, "memory": memory, "head": head,
+        }))
     }
+}
+
+/// Multiply-accumulates of a layer: its matrices, and attention's scores and values.
+fn macs(shape: &Shape, case: &Case) -> u64 {
+    let config = shape.config(case.kv);
+    let size = |p: &Projection| {
+        let (rows, cols) = config.shape(*p);
+        (rows * cols) as u64
+    };
+    let linear: u64 = Projection::ALL.iter().map(size).sum();
+    let rows: usize = (1..=case.tokens).map(|token| case.history + token).sum();
+    let attention = 2 * (rows * config.heads * config.head_dim) as u64;
+    case.slots() as u64 * linear + case.sequences as u64 * attention
 }
 
 fn same(a: &Value, b: &Value, keys: &[&str]) -> bool {
@@ -121,7 +141,7 @@ impl Report {
     }
 
     pub fn add_head(&mut self, Head(head): Head) -> Outcome<()> {
-        self.put("heads", &["shape", "slots", "memory"], head)
+        self.put("heads", &["shape", "slots", "full", "memory"], head)
     }
 
     pub fn add_lockstep(
@@ -139,13 +159,20 @@ impl Report {
         self.put("lockstep", &["shape", "case"], run)
     }
 
+    /// Every run.
+    pub fn runs(&self) -> &[Value] {
+        self.list("runs")
+    }
+
     fn list(&self, name: &str) -> &[Value] {
         self.data[name].as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// Cycles of the head of so many slots, if it was measured.
-    fn head(&self, run: &Value, slots: u64) -> Option<f64> {
-        let head = |head: &&Value| same(head, run, &["shape", "memory"]) && head["slots"] == slots;
+    /// Cycles of a head of so many slots, if it was measured.
+    fn head(&self, run: &Value, slots: u64, full: bool) -> Option<f64> {
+        let head = |head: &&Value| {
+            same(head, run, &["shape", "memory"]) && head["slots"] == slots && head["full"] == full
+        };
         self.list("heads").iter().find(head).map(|head| number(&head["head"]["cycles"]))
     }
 
@@ -157,20 +184,28 @@ impl Report {
         let speed = |cycles: f64| tokens * HERTZ / cycles;
         let decodes = run["tokens"] == 1;
         let slots = run["sequences"].as_u64().filter(|_| decodes);
-        let head = slots.and_then(|slots| self.head(run, slots));
+        let head = slots.and_then(|slots| self.head(run, slots, false));
         (speed(layers), head.map(|head| speed(layers + head)))
     }
 
-    /// Tokens a second of a prompt of 128: eight chunks, whose cycles grow evenly from the first that
-    /// was measured to the last, and one head.
-    fn prompt(&self, first: &Value) -> Option<f64> {
+    /// Tokens a second of a prompt: chunks whose cycles grow evenly from the first that was measured to
+    /// the last, and one head.
+    fn prompt(&self, first: &Value, tokens: u64) -> Option<f64> {
+        let chunk = first["tokens"].as_u64()?;
         let last = |run: &&Value| {
-            same(run, first, &["shape", "memory", "tokens"]) && run["history"] == 112
+            same(run, first, &["shape", "memory", "tokens"]) && run["history"] == tokens - chunk
         };
         let last = self.list("runs").iter().find(last)?;
         let cycles = |run: &Value| number(&run["modelled_cycles_of_all_layers"]);
-        let chunks = 8.0 * (cycles(first) + cycles(last)) / 2.0;
-        Some(128.0 * HERTZ / (chunks + self.head(first, 1)?))
+        let chunks = (tokens / chunk) as f64 * (cycles(first) + cycles(last)) / 2.0;
+        Some(tokens as f64 * HERTZ / (chunks + self.head(first, 1, false)?))
+    }
+
+    /// Tokens a second of one sequence with the full head.
+    fn with_full_head(&self, run: &Value) -> Option<f64> {
+        let decodes = run["tokens"] == 1 && run["sequences"] == 1;
+        let head = decodes.then(|| self.head(run, 1, true)).flatten()?;
+        Some(HERTZ / (number(&run["modelled_cycles_of_all_layers"]) + head))
     }
 
     /// The table, for people.
@@ -195,9 +230,30 @@ impl Report {
             );
         }
         for first in self.list("runs").iter().filter(|r| r["tokens"] != 1 && r["history"] == 0) {
-            if let Some(speed) = self.prompt(first) {
-                let (shape, memory) = (text(first, "shape"), text(first, "memory"));
-                println!("prompt of 128 tokens: {shape}, {memory}: {speed:.1} tokens/s (modelled)");
+            let (shape, memory) = (text(first, "shape"), text(first, "memory"));
+            for tokens in [128, 1024] {
+                if let Some(speed) = self.prompt(first, tokens) {
+                    let seconds = tokens as f64 / speed;
+                    println!(
+                        "prompt of {tokens} tokens: {shape}, {memory}: {speed:.1} tokens/s, the first \
+                         token after {seconds:.3} s (modelled)"
+                    );
+                }
+            }
+        }
+        for run in self.list("runs") {
+            let (shape, memory, case) =
+                (text(run, "shape"), text(run, "memory"), text(run, "case"));
+            if let Some(speed) = self.with_full_head(run) {
+                println!("full head: {shape}, {case}, {memory}: {speed:.1} tokens/s (modelled)");
+            }
+            if let (Some(rate), true) = (run["bare_reader"].as_f64(), run["tokens"] == 1) {
+                let layer = &run["layer"];
+                let share = number(&layer["read_beats"]) / number(&layer["cycles"]) / rate;
+                println!(
+                    "stream: {shape}, {case}, {memory}: {:.1} % of a bare sequential reader",
+                    100.0 * share
+                );
             }
         }
         for head in self.list("heads") {
