@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("tools", || tools::install(Group::Gate).map(|_| ())),
     ("format", || process::run("cargo", &["fmt", "--all", "--check"])),
     ("clippy", || {
@@ -32,7 +32,15 @@ const STEPS: [Step; 9] = [
     ("proof", || script("scripts/formal.py", &[])),
     ("proof, seeded bug", || script("scripts/formal.py", &["--bug"])),
     ("suites", || process::run("cargo", &["test", "--workspace", "--release"])),
+    ("cycles of real layers", || {
+        let program =
+            ["run", "--release", "--quiet", "-p", "terntable", "--example", "layers", "--"];
+        process::run("cargo", &[&program[..], &["--ceilings", CYCLES]].concat())
+    }),
 ];
+
+/// Cycles that layers may take.
+const CYCLES: &str = "host/examples/layers/ceilings.toml";
 
 fn script(path: &str, args: &[&str]) -> Result<(), String> {
     let args: Vec<String> = args.iter().map(|a| a.to_string()).collect();

@@ -8,11 +8,13 @@
 //! go from the start of the first norm of layer 0 to the start of the first norm of layer 1.
 
 mod account;
+mod ceilings;
 mod draw;
 mod model;
 mod report;
 
 use account::{Account, Watch};
+use ceilings::Ceilings;
 use clap::Parser;
 use model::{Case, Loaded, Shape, shapes};
 use report::{Head, Run};
@@ -57,6 +59,9 @@ struct Cli {
     /// Raw data, written after every run; runs that it has of others are kept.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Run only the cases that have a ceiling in this file, on its card and memory, and fail above one.
+    #[arg(long, conflicts_with_all = ["shape", "case", "card", "memory", "lockstep", "heads"])]
+    ceilings: Option<PathBuf>,
     /// Draw all runs of the raw data under their roofs, and a timeline of each layer that is timed,
     /// into this folder.
     #[arg(long)]
@@ -64,7 +69,12 @@ struct Cli {
 }
 
 fn main() -> Outcome<()> {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    let ceilings = cli.ceilings.as_deref().map(Ceilings::read).transpose()?;
+    if let Some(ceilings) = &ceilings {
+        cli.card = ceilings.card().into();
+        cli.memory = vec![ceilings.memory().into()];
+    }
     let card = terntable::pack::card(&cli.card)?;
     let shapes: Vec<Shape> = match &cli.shape {
         Some(name) => {
@@ -81,7 +91,7 @@ fn main() -> Outcome<()> {
                 Some(card) => card,
                 None => sim.insert(timed_card(&card, !cli.state_only)?),
             };
-            time_shape(card, &cli, &shape, &mut report)?;
+            time_shape(card, &cli, &shape, ceilings.as_ref(), &mut report)?;
         }
         if cli.lockstep != "no" {
             drop(sim.take());
@@ -119,11 +129,16 @@ fn time_shape(
     timed: &mut Timed,
     cli: &Cli,
     shape: &Shape,
+    ceilings: Option<&Ceilings>,
     report: &mut report::Report,
 ) -> Outcome<()> {
     let config = timed.card.config().clone();
     let mut loaded: Option<Loaded> = None;
-    for case in Case::ALL.iter().filter(|case| case.name.contains(&cli.case)) {
+    let wanted = |case: &&Case| {
+        let within = |ceilings: &Ceilings| ceilings.of(shape.name, case.name).is_some();
+        case.name.contains(&cli.case) && ceilings.is_none_or(within)
+    };
+    for case in Case::ALL.iter().filter(wanted) {
         if !loaded.as_ref().is_some_and(|loaded| loaded.serves(case)) {
             loaded = Some(Loaded::layers(shape, &config, case.pages(&config), case.kv)?);
         }
@@ -135,6 +150,9 @@ fn time_shape(
                 draw::timeline(folder, shape, case, memory, &account)?;
             }
             let compared = compare(timed, &mut golden)?;
+            if let (Some(ceilings), Some(layer)) = (ceilings, account.get(1)) {
+                ceilings.check(shape.name, case.name, layer.cycles)?;
+            }
             report.add(Run::new(shape, case, memory, &account, measured, compared))?;
         }
     }
