@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("tools", || tools::install(Group::Gate).map(|_| ())),
     ("format", || process::run("cargo", &["fmt", "--all", "--check"])),
     ("clippy", || {
@@ -31,6 +31,7 @@ const STEPS: [Step; 9] = [
     ("lint", || script("scripts/lint.py", &[])),
     ("proof", || script("scripts/formal.py", &[])),
     ("proof, seeded bug", || script("scripts/formal.py", &["--bug"])),
+    ("ceilings", || script("scripts/synth.py", &["--ceilings"])),
     ("suites", || process::run("cargo", &["test", "--workspace", "--release"])),
 ];
 
