@@ -229,15 +229,14 @@ def print_modules(table):
 
 
 def device(family, total):
-    """What a device has to do with it."""
-    used = {**total, "lut": total["lut"] + total["lutram"]}
+    """What devices have to do with it, and the smallest that has enough of everything."""
+    used, said = {**total, "lut": total["lut"] + total["lutram"]}, []
     for name, has in DEVICES[family].items():
-        if all(used[kind] <= has[kind] for kind in has):
-            return f"fits {name} by number", name
-    name, has = next(reversed(DEVICES[family].items()))
-    short_of = ", ".join(f"{used[kind]:g} {kind} of {has[kind]}" for kind in has
-                         if used[kind] > has[kind])
-    return f"larger than {name}: {short_of}", None
+        over = [f"{used[kind]:g} {kind} of {has[kind]}" for kind in has if used[kind] > has[kind]]
+        if not over:
+            return "\n".join([*said, f"fits {name} by number"]), name
+        said.append(f"too large for {name}: {', '.join(over)}")
+    return "\n".join(said), None
 
 
 def measured(top, family, parameters):
@@ -259,7 +258,7 @@ def whole_card(options, version):
             print_modules(result["modules"][unit])
     print(row("total", result["total"]))
     fits, name = device(family, result["total"])
-    print(f"{options.card}, one netlist, {fits}\nhierarchy kept; {family}, {result['seconds']} s\n"
+    print(f"{fits}\n{options.card} as one netlist, hierarchy kept; {family}, {result['seconds']} s\n"
           f"{version}")
     return {"tool": version, "family": family, "card": options.card, "fits": name, **result}
 
