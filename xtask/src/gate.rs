@@ -31,6 +31,7 @@ const STEPS: [Step; 10] = [
     ("lint", || script("scripts/lint.py", &[])),
     ("proof", || script("scripts/formal.py", &[])),
     ("proof, seeded bug", || script("scripts/formal.py", &["--bug"])),
+    ("ceilings", || script("scripts/synth.py", &["--ceilings"])),
     ("suites", || process::run("cargo", &["test", "--workspace", "--release"])),
     ("cycles of real layers", || {
         let program =

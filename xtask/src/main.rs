@@ -42,8 +42,12 @@ enum Command {
     Lint(Arguments),
     /// Prove that lookup equals multiply-add (--bug: with a seeded bug, which must be found).
     Formal(Arguments),
-    /// Synthesise the engine with Yosys and count its LUTs.
+    /// Synthesise the engine, a card or its units with Yosys: LUTs, levels.
     Synth(Arguments),
+    /// Place and route the engine on an ECP5.
+    Pnr(Arguments),
+    /// Put faults into copies of the RTL: do the suites notice?
+    Mutate(Arguments),
     /// Count cycles on real shapes: of the engine (`engine`), of whole layers on the card (`layers`).
     Cycles(Arguments),
     /// Compare with PyTorch and transformers (5.6 GB of tools); writes the fixtures of the gate.
@@ -79,6 +83,11 @@ fn run(command: Command) -> Result<(), String> {
         Command::Lint(a) => process::script(Group::Gate, "scripts/lint.py", &a.rest),
         Command::Formal(a) => process::script(Group::Gate, "scripts/formal.py", &a.rest),
         Command::Synth(a) => process::script(Group::Gate, "scripts/synth.py", &a.rest),
+        Command::Pnr(a) => {
+            tools::install(Group::Route)?;
+            process::script(Group::Gate, "scripts/pnr.py", &a.rest)
+        }
+        Command::Mutate(a) => process::script(Group::Gate, "scripts/mutate.py", &a.rest),
         Command::Cycles(a) => cycles::run(&a.rest),
         Command::Parity(a) => {
             process::run("cargo", &["build", "--release", "-p", "terntable"])?;

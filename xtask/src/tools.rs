@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 pub enum Group {
     /// Simulator, lint, formal, register generation.
     Gate,
+    /// Place and route.
+    Route,
     /// PyTorch and transformers.
     Parity,
 }
@@ -16,6 +18,7 @@ pub enum Group {
 #[derive(Debug, Deserialize)]
 struct Pins {
     gate: BTreeMap<String, String>,
+    route: BTreeMap<String, String>,
     parity: BTreeMap<String, String>,
 }
 
@@ -24,6 +27,7 @@ impl Group {
     pub fn folder(self) -> PathBuf {
         root().join(".tools").join(match self {
             Group::Gate => "venv",
+            Group::Route => "venv-route",
             Group::Parity => "venv-parity",
         })
     }
@@ -40,6 +44,7 @@ impl Group {
         let pins: Pins = toml::from_str(&text).map_err(|e| format!("{path:?}: {e}"))?;
         Ok(match self {
             Group::Gate => pins.gate,
+            Group::Route => pins.route,
             Group::Parity => pins.parity,
         })
     }
