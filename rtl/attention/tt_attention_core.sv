@@ -108,10 +108,10 @@ module tt_attention_core #(
   localparam int unsigned FactorBits = $clog2(Slots * HeadsMax);
 
   logic                            keys_loaded, values_loaded, keys_release, values_release;
-  logic                            read, read_first, read_last, values_read, ratio_read;
+  logic                            read, read_first, read_last, read_second, ratio_read;
   logic [2+WordBits-1:0]           keys_address;
-  logic [8*BeatBytes*PageRows-1:0] keys;
-  logic [4*BeatBytes*PageRows-1:0] values;
+  logic [4*BeatBytes*PageRows-1:0] keys;
+  logic [8*BeatBytes*PageRows-1:0] values;
   logic [1:0]                      values_buffer, ratio_buffer;
   logic [ColumnBits-1:0]           values_column;
   logic [PartBits-1:0]             part, ratio_part;
@@ -140,15 +140,14 @@ module tt_attention_core #(
     .values_loaded_o (values_loaded),
     .keys_release_i  (keys_release),
     .values_release_i(values_release),
-    .keys_read_i     (read),
     .keys_address_i  (keys_address),
+    .keys_second_i   (read_second),
     .keys_o          (keys),
     .steps_read_i    (arrived && arrived_query.keys),
     .steps_buffer_i  (arrived_query.keys_buffer),
     .steps_part_i    (part),
     .key_steps_o     (key_steps),
     .seen_steps_o    (seen_steps),
-    .values_read_i   (values_read),
     .values_buffer_i (values_buffer),
     .values_column_i (values_column),
     .values_o        (values),
@@ -177,6 +176,7 @@ module tt_attention_core #(
     .read_o         (read),
     .read_first_o   (read_first),
     .read_last_o    (read_last),
+    .read_second_o  (read_second),
     .query_address_o(q_address_o),
     .keys_address_o (keys_address),
     .query_valid_o  (query_valid),
@@ -185,7 +185,7 @@ module tt_attention_core #(
   assign q_read_o = read;
 
   // ---- dots: they arrive DotLatency + 1 cycles after their last word is read --------------------
-  logic                   operand_q, operand_first_q, operand_last_q;
+  logic                   operand_q, operand_first_q, operand_last_q, operand_second_q;
   logic [tt_attention_pkg::DotLatency-1:0]  query_valid_q;
   logic [24*PageRows-1:0] dots;
   logic [PageRows-1:0]    visible, arrived_visible;
@@ -201,8 +201,9 @@ module tt_attention_core #(
     end
   end
   always_ff @(posedge clk_i) begin
-    operand_first_q <= read_first;
-    operand_last_q  <= read_last;
+    operand_first_q  <= read_first;
+    operand_last_q   <= read_last;
+    operand_second_q <= read_second;
   end
 
   tt_dot_array #(
@@ -211,12 +212,14 @@ module tt_attention_core #(
   ) u_dots (
     .clk_i,
     .rst_ni,
-    .valid_i(operand_q),
-    .first_i(operand_first_q),
-    .last_i (operand_last_q),
-    .query_i(q_data_i),
-    .rows_i (keys),
-    .dots_o (dots)
+    .words_i (shape_i.words),
+    .valid_i (operand_q),
+    .first_i (operand_first_q),
+    .last_i  (operand_last_q),
+    .second_i(operand_second_q),
+    .query_i (q_data_i),
+    .rows_i  (keys),
+    .dots_o  (dots)
   );
 
   tt_attention_visible #(
@@ -366,7 +369,6 @@ module tt_attention_core #(
     .word_valid_i  (word_valid),
     .word_i        (word),
     .query_i       (word_query),
-    .read_o        (values_read),
     .read_buffer_o (values_buffer),
     .read_column_o (values_column),
     .rows_i        (values),

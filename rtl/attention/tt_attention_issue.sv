@@ -37,12 +37,14 @@ module tt_attention_issue #(
   input  logic                       prepared_i,
   /// A pulse: it starts.
   output logic                       begin_values_o,
-  /// A word of the query and of all K rows is read.
+  /// A word of the query and of half of the K rows is read.
   output logic                       read_o,
-  /// It is the first of a dot product.
+  /// It is the first of the dot products of these rows.
   output logic                       read_first_o,
   /// It is the last.
   output logic                       read_last_o,
+  /// It is of the second half of the rows.
+  output logic                       read_second_o,
   /// Word of buffer Q.
   output logic [QueryBits-1:0]       query_address_o,
   /// Tile of K and row word.
@@ -57,11 +59,11 @@ module tt_attention_issue #(
   logic        running_q, start, go, query_end, page_end;
   logic [7:0]  cycle_q, period, gap, query_q, member_q, slot_q, slot, head;
   logic [15:0] word_q, slot_word_q, word, slot_word;
-  logic [7:0]  words, columns;
+  logic [7:0]  words, columns, index;
 
   // ---- pace ------------------------------------------------------------------------------------
   // The sums of a query are read and written back: the same query at most every four cycles.
-  assign words   = page_i.keys ? shape_i.words : 8'd1;
+  assign words   = page_i.keys ? {shape_i.words[6:0], 1'b0} : 8'd1;  // of both halves
   assign columns = page_i.values ? shape_i.columns : 8'd1;
   always_comb begin
     gap = 8'd1;
@@ -135,12 +137,15 @@ module tt_attention_issue #(
   end
 
   // ---- what a cycle reads ----------------------------------------------------------------------
-  assign read_o          = go && page_i.keys && cycle_q < shape_i.words;
-  assign read_first_o    = cycle_q == '0;
-  assign read_last_o     = cycle_q + 8'd1 == shape_i.words;
-  assign query_address_o = QueryBits'(word + 16'(cycle_q));
-  assign keys_address_o  = {keys_buffer_q, cycle_q[WordBits-1:0]};
-  assign query_valid_o   = page_i.keys ? read_o && read_last_o : go && cycle_q == '0;
+  assign read_o          = go && page_i.keys && cycle_q < words;
+  assign read_second_o   = cycle_q >= shape_i.words;
+  assign index           = read_second_o ? cycle_q - shape_i.words : cycle_q;
+  assign read_first_o    = index == '0;
+  assign read_last_o     = index + 8'd1 == shape_i.words;
+  assign query_address_o = QueryBits'(word + 16'(index));
+  assign keys_address_o  = {keys_buffer_q, index[WordBits-1:0]};
+  assign query_valid_o   = page_i.keys ? read_o && read_second_o && read_last_o
+                                       : go && cycle_q == '0;
 
   always_comb begin
     query_o               = '0;

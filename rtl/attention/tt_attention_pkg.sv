@@ -54,8 +54,11 @@ package tt_attention_pkg;
   /// Tiles of K, and of V, that are held at once.
   localparam int unsigned Buffers = 4;
 
+  /// Multipliers of a cascade of the dot array.
+  localparam int unsigned DotChain = 8;
+
   /// Cycles from the operands of the dot array to its dots.
-  localparam int unsigned DotLatency = 4;
+  localparam int unsigned DotLatency = DotChain + 5;
 
   /// A score that is not visible; no score has this value.
   localparam logic [23:0] Invisible = 24'h800000;

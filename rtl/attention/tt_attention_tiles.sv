@@ -43,12 +43,12 @@ module tt_attention_tiles #(
   input  logic                            keys_release_i,
   /// A pulse: the oldest tile of V has been read.
   input  logic                            values_release_i,
-  /// A word of all K rows is read.
-  input  logic                            keys_read_i,
-  /// Tile and row word.
+  /// Tile and row word of K that are read.
   input  logic [2+WordBits-1:0]           keys_address_i,
-  /// The word, one cycle after.
-  output logic [8*BeatBytes*PageRows-1:0] keys_o,
+  /// Of the second half of the rows.
+  input  logic                            keys_second_i,
+  /// The words of that half, skewed, from one cycle after on.
+  output logic [4*BeatBytes*PageRows-1:0] keys_o,
   /// The steps of a page of keys are read.
   input  logic                            steps_read_i,
   /// Its tile.
@@ -59,14 +59,12 @@ module tt_attention_tiles #(
   output logic [32*Lanes-1:0]             key_steps_o,
   /// V steps that came with the keys.
   output logic [32*Lanes-1:0]             seen_steps_o,
-  /// A column word of all V rows is read.
-  input  logic                            values_read_i,
-  /// Its tile.
+  /// Tile of V that is read.
   input  logic [1:0]                      values_buffer_i,
-  /// Its number.
+  /// The column word.
   input  logic [ColumnBits-1:0]           values_column_i,
-  /// The column word, one cycle after.
-  output logic [4*BeatBytes*PageRows-1:0] values_o,
+  /// The row words that hold it, skewed, from one cycle after on.
+  output logic [8*BeatBytes*PageRows-1:0] values_o,
   /// The steps of a page of values are read.
   input  logic                            ratio_read_i,
   /// Its tile.
@@ -143,10 +141,9 @@ module tt_attention_tiles #(
     .data_o         (write_data)
   );
 
-  tt_kv_tile #(
+  tt_key_tile #(
     .Rows (PageRows),
     .Bytes(BeatBytes),
-    .Parts(1),
     .Words(Words)
   ) u_keys (
     .clk_i,
@@ -154,16 +151,14 @@ module tt_attention_tiles #(
     .write_row_i    (write_row),
     .write_address_i(write_address),
     .write_data_i   (write_data),
-    .read_i         (keys_read_i),
     .read_address_i (keys_address_i),
-    .read_part_i    (1'b0),
+    .read_second_i  (keys_second_i),
     .read_data_o    (keys_o)
   );
 
-  tt_kv_tile #(
+  tt_value_tile #(
     .Rows (PageRows),
     .Bytes(BeatBytes),
-    .Parts(2),
     .Words(Words)
   ) u_values (
     .clk_i,
@@ -171,9 +166,7 @@ module tt_attention_tiles #(
     .write_row_i    (write_row),
     .write_address_i(write_address),
     .write_data_i   (write_data),
-    .read_i         (values_read_i),
     .read_address_i ({values_buffer_i, WordBits'(values_column_i >> 1)}),
-    .read_part_i    (values_column_i[0]),
     .read_data_o    (values_o)
   );
 
