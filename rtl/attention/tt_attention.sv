@@ -116,6 +116,7 @@ module tt_attention #(
   localparam int unsigned LaneBits   = $clog2(Lanes);
   localparam int unsigned Columns    = BeatBytes / 2;
   localparam int unsigned WordsMax   = (HeadDimMax + BeatBytes - 1) / BeatBytes;
+  localparam int unsigned WordsBits  = $clog2(WordsMax + 1);
   localparam int unsigned ColumnsMax = (HeadDimMax + Columns - 1) / Columns;
   localparam int unsigned ColumnBits = ColumnsMax > 1 ? $clog2(ColumnsMax) : 1;
   localparam int unsigned Queries    = Slots * HeadsMax < 128 ? Slots * HeadsMax : 128;
@@ -160,8 +161,12 @@ module tt_attention #(
     shape.int4        = model_i.kv_int4;
     shape.row_beats   = 16'((32'(row_bytes) * PageRows + (BeatBytes - 1)) >> SizeBits);
     shape.head_words  = model_i.head_dim >> LaneBits;
-    shape.slot_words  = 16'(shape.words) * 16'(model_i.heads);
-    shape.group_words = 16'(shape.words) * 16'(model_i.group);
+    for (int unsigned i = 0; i < WordsBits; i++) begin
+      if (shape.words[i]) begin
+        shape.slot_words  = shape.slot_words + (16'(model_i.heads) << i);
+        shape.group_words = shape.group_words + (16'(model_i.group) << i);
+      end
+    end
     // Cuts of the loader: both words of an int4 row at once, two rows of half a beat at once.
     shape.wide        = model_i.kv_int4 && shape.words == 8'd2;
     shape.pair        = row_bytes == 16'(BeatBytes / 2) && shape.words == 8'd1;

@@ -85,11 +85,11 @@ module tt_attention_core #(
   input  logic                                        quotient_valid_i,
   /// The quotient.
   input  logic [31:0]                                 quotient_i,
-  /// X * 256 of a query.
+  /// X of a query.
   output logic                                        left_valid_o,
   /// The query.
   output logic [IndexBits-1:0]                        left_index_o,
-  /// X * 256.
+  /// X, or infinity when X * 256 is.
   output logic [31:0]                                 left_scale_o,
   /// Query whose sum of e is wanted.
   input  logic [IndexBits-1:0]                        total_index_i,
@@ -109,10 +109,10 @@ module tt_attention_core #(
 
   logic                            keys_loaded, values_loaded, keys_release, values_release;
   logic                            read, read_first, read_last, read_second, ratio_read;
-  logic [2+WordBits-1:0]           keys_address;
+  logic [tt_attention_pkg::BufferBits+WordBits-1:0] keys_address;
   logic [4*BeatBytes*PageRows-1:0] keys;
   logic [8*BeatBytes*PageRows-1:0] values;
-  logic [1:0]                      values_buffer, ratio_buffer;
+  logic [tt_attention_pkg::BufferBits-1:0] values_buffer, ratio_buffer;
   logic [ColumnBits-1:0]           values_column;
   logic [PartBits-1:0]             part, ratio_part;
   logic [32*Lanes-1:0]             key_steps, seen_steps, ratio_steps;

@@ -32,11 +32,11 @@ module tt_attention_finish #(
   output logic                            idle_o,
   /// A pulse: the last word of the last item was taken.
   output logic                            done_o,
-  /// X * 256 of a query is written.
+  /// X of a query is written.
   input  logic                            write_i,
   /// The query.
   input  logic [IndexBits-1:0]            write_index_i,
-  /// X * 256.
+  /// X, or infinity when X * 256 is.
   input  logic [31:0]                     scale_i,
   /// Query whose sum of e is wanted.
   output logic [IndexBits-1:0]            total_index_o,
@@ -46,9 +46,9 @@ module tt_attention_finish #(
   output logic                            divide_valid_o,
   /// It is taken.
   input  logic                            divide_ready_i,
-  /// X * 256.
+  /// X.
   output logic [31:0]                     dividend_o,
-  /// L.
+  /// L / 256.
   output logic [31:0]                     divisor_o,
   /// The quotient is here.
   input  logic                            quotient_valid_i,

@@ -48,14 +48,16 @@ module tt_attention_issue #(
   /// Word of buffer Q.
   output logic [QueryBits-1:0]       query_address_o,
   /// Tile of K and row word.
-  output logic [2+WordBits-1:0]      keys_address_o,
+  output logic [tt_attention_pkg::BufferBits+WordBits-1:0] keys_address_o,
   /// A query: its last word is read in this cycle, if its page has keys.
   output logic                       query_valid_o,
   /// The query.
   output tt_attention_pkg::query_t   query_o
 );
-  logic [2:0]  keys_here_q, values_here_q;  // tiles that are complete and not started
-  logic [1:0]  keys_buffer_q, values_buffer_q;
+  localparam int unsigned BufferBits = tt_attention_pkg::BufferBits;
+
+  logic [BufferBits:0]   keys_here_q, values_here_q;  // tiles that are complete and not started
+  logic [BufferBits-1:0] keys_buffer_q, values_buffer_q;
   logic        running_q, start, go, query_end, page_end;
   logic [7:0]  cycle_q, period, gap, query_q, member_q, slot_q, slot, head;
   logic [15:0] word_q, slot_word_q, word, slot_word;
@@ -102,10 +104,10 @@ module tt_attention_issue #(
       keys_buffer_q   <= '0;
       values_buffer_q <= '0;
     end else begin
-      keys_here_q   <= keys_here_q + 3'(keys_loaded_i)
-                       - 3'(start && !running_q && page_i.keys);
-      values_here_q <= values_here_q + 3'(values_loaded_i)
-                       - 3'(start && !running_q && page_i.values);
+      keys_here_q   <= keys_here_q + (BufferBits + 1)'(keys_loaded_i)
+                       - (BufferBits + 1)'(start && !running_q && page_i.keys);
+      values_here_q <= values_here_q + (BufferBits + 1)'(values_loaded_i)
+                       - (BufferBits + 1)'(start && !running_q && page_i.values);
       if (go) begin
         running_q <= !page_end;
         cycle_q   <= query_end ? '0 : cycle_q + 1'b1;

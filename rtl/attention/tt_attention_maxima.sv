@@ -1,5 +1,5 @@
 /// What the K pass leaves behind for every query: the largest score M and the largest visible V
-/// step X; then what the V pass needs of them: M, 32768 / X, and X * 256 for the end.
+/// step X; then what the V pass needs of them: M and 32768 / X, and X for the end.
 module tt_attention_maxima #(
   /// Scores a cycle.
   parameter int unsigned Lanes = 4,
@@ -60,11 +60,9 @@ module tt_attention_maxima #(
   output logic [23:0]              max_score_o,
   /// 32768 / X.
   output logic [31:0]              per_step_o,
-  /// X * 256.
+  /// X, or infinity when X * 256 is.
   output logic [31:0]              scale_o
 );
-  localparam logic [31:0] Scale256 = 32'h43800000;  // 256.0
-
   // ---- X ---------------------------------------------------------------------------------------
   (* ram_style = "distributed" *) (* no_rw_check *)
   logic [31:0]          steps [Queries];
@@ -126,13 +124,13 @@ module tt_attention_maxima #(
   assign score_new = score_first_q || score_q > score_old ? score_q : score_old;
 
   // ---- for the V pass --------------------------------------------------------------------------
-  typedef enum logic [2:0] {Idle, Wait, Read, Ask, Divide, Settle, Write} state_e;
+  typedef enum logic [2:0] {Idle, Wait, Read, Ask, Divide, Write} state_e;
   state_e               state_q;
   logic [IndexBits-1:0] last_q;
   logic [7:0]           member_q;
-  logic [31:0]          largest_q, quotient_q, scaled_q, scaled;
+  logic [31:0]          largest_q, quotient_q, scale_q;
   logic [23:0]          max_q;
-  logic                 prepared_q, scaled_valid, scaled_here_q;
+  logic                 prepared_q;
 
   assign step_old  = steps[state_q == Read ? index_q : step_index_q];
   assign score_old = scores[state_q == Read ? index_q : score_index_q];
@@ -148,8 +146,7 @@ module tt_attention_maxima #(
         Wait:   if (!values_busy_i) state_q <= Read;
         Read:   state_q <= member_q == '0 ? Ask : Write;
         Ask:    if (divide_ready_i) state_q <= Divide;
-        Divide: if (quotient_valid_i) state_q <= Settle;
-        Settle: if (scaled_here_q) state_q <= Write;  // a divide by zero is quicker
+        Divide: if (quotient_valid_i) state_q <= Write;
         default: begin  // Write
           state_q    <= index_q == last_q ? Idle : Read;
           prepared_q <= index_q == last_q;
@@ -169,27 +166,17 @@ module tt_attention_maxima #(
         largest_q <= step_old;
         max_q     <= score_old;
       end
-      Divide: if (quotient_valid_i) quotient_q <= quotient_i;
+      Divide: begin
+        if (quotient_valid_i) quotient_q <= quotient_i;
+        scale_q <= largest_q[30:23] >= 8'd247 ? 32'h7f800000 : largest_q;
+      end
       Write: begin
         index_q  <= index_q + 1'b1;
         member_q <= member_q + 8'd1 == group_i ? '0 : member_q + 1'b1;
       end
       default: ;
     endcase
-    if (state_q == Ask) scaled_here_q <= 1'b0;
-    else if (scaled_valid) scaled_here_q <= 1'b1;
-    if (scaled_valid) scaled_q <= scaled;
   end
-
-  tt_fmul u_scale (
-    .clk_i,
-    .rst_ni,
-    .valid_i (state_q == Ask && divide_ready_i),
-    .a_i     (largest_q),
-    .b_i     (Scale256),
-    .valid_o (scaled_valid),
-    .result_o(scaled)
-  );
 
   assign prepared_o     = prepared_q;
   assign divide_valid_o = state_q == Ask;
@@ -198,7 +185,7 @@ module tt_attention_maxima #(
   assign write_index_o  = index_q;
   assign max_score_o    = max_q;
   assign per_step_o     = quotient_q;
-  assign scale_o        = scaled_q;
+  assign scale_o        = scale_q;
 
   logic unused;
   assign unused = ^{step_query_i, score_query_i};

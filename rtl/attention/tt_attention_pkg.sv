@@ -40,8 +40,8 @@ package tt_attention_pkg;
     logic       first;          // of the first page of the pass
     logic       last;           // of the last page of the pass
     logic       close;          // last query of the page
-    logic [1:0] keys_buffer;    // tile of K
-    logic [1:0] values_buffer;  // tile of V
+    logic [2:0] keys_buffer;    // tile of K
+    logic [2:0] values_buffer;  // tile of V
     logic [7:0] query;          // index of the query in the item
     logic [7:0] slot;           // its slot
     logic [7:0] head;           // its head
@@ -49,10 +49,11 @@ package tt_attention_pkg;
 
   /// Bits of page_t and query_t.
   localparam int unsigned PageBits  = 78;
-  localparam int unsigned QueryBits = 34;
+  localparam int unsigned QueryBits = 36;
 
   /// Tiles of K, and of V, that are held at once.
-  localparam int unsigned Buffers = 4;
+  localparam int unsigned Buffers    = 8;
+  localparam int unsigned BufferBits = 3;
 
   /// Multipliers of a cascade of the dot array.
   localparam int unsigned DotChain = 8;

@@ -44,7 +44,7 @@ module tt_attention_tiles #(
   /// A pulse: the oldest tile of V has been read.
   input  logic                            values_release_i,
   /// Tile and row word of K that are read.
-  input  logic [2+WordBits-1:0]           keys_address_i,
+  input  logic [tt_attention_pkg::BufferBits+WordBits-1:0] keys_address_i,
   /// Of the second half of the rows.
   input  logic                            keys_second_i,
   /// The words of that half, skewed, from one cycle after on.
@@ -52,7 +52,7 @@ module tt_attention_tiles #(
   /// The steps of a page of keys are read.
   input  logic                            steps_read_i,
   /// Its tile.
-  input  logic [1:0]                      steps_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] steps_buffer_i,
   /// Part of the steps, from one cycle after on.
   input  logic [PartBits-1:0]             steps_part_i,
   /// K steps.
@@ -60,7 +60,7 @@ module tt_attention_tiles #(
   /// V steps that came with the keys.
   output logic [32*Lanes-1:0]             seen_steps_o,
   /// Tile of V that is read.
-  input  logic [1:0]                      values_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] values_buffer_i,
   /// The column word.
   input  logic [ColumnBits-1:0]           values_column_i,
   /// The row words that hold it, skewed, from one cycle after on.
@@ -68,7 +68,7 @@ module tt_attention_tiles #(
   /// The steps of a page of values are read.
   input  logic                            ratio_read_i,
   /// Its tile.
-  input  logic [1:0]                      ratio_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] ratio_buffer_i,
   /// Part of the steps, from one cycle after on.
   input  logic [PartBits-1:0]             ratio_part_i,
   /// V steps.
@@ -77,7 +77,9 @@ module tt_attention_tiles #(
   localparam int unsigned RowBits = $clog2(PageRows);
   localparam int unsigned Words   = tt_attention_pkg::Buffers * 2 ** WordBits;
 
-  logic [1:0]             keys_buffer, values_buffer;
+  localparam int unsigned AddressBits = tt_attention_pkg::BufferBits + WordBits;
+
+  logic [tt_attention_pkg::BufferBits-1:0] keys_buffer, values_buffer;
   logic                   keys_row, values_row, keys_step, seen_step, values_step;
   logic [RowBits-1:0]     row;
   logic [WordBits-1:0]    word;
@@ -85,7 +87,7 @@ module tt_attention_tiles #(
 
   logic [1:0]                  write_keys, write_values;
   logic [1:0][RowBits-1:0]     write_row;
-  logic [1:0][2+WordBits-1:0]  write_address;
+  logic [1:0][AddressBits-1:0] write_address;
   logic [1:0][8*BeatBytes-1:0] write_data;
 
   tt_kv_loader #(

@@ -32,7 +32,7 @@ module tt_attention_weights #(
   /// The steps of a tile of V are read.
   output logic                     steps_read_o,
   /// The tile.
-  output logic [1:0]               steps_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] steps_buffer_o,
   /// The part of the steps, one cycle after the read and later.
   output logic [PartBits-1:0]      steps_part_o,
   /// The steps of that part.

@@ -44,9 +44,9 @@ module tt_kv_loader #(
   /// A pulse: a tile of V is complete after this cycle.
   output logic                     values_loaded_o,
   /// Tile of K that is written.
-  output logic [1:0]               keys_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] keys_buffer_o,
   /// Tile of V that is written.
-  output logic [1:0]               values_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] values_buffer_o,
   /// K rows are cut.
   output logic                     keys_row_o,
   /// V rows are cut.
@@ -66,7 +66,8 @@ module tt_kv_loader #(
 );
   localparam int unsigned SizeBits  = $clog2(BeatBytes);
   localparam int unsigned StepBeats = (4 * PageRows + BeatBytes - 1) / BeatBytes;
-  localparam logic [2:0]  All       = 3'(tt_attention_pkg::Buffers);
+  localparam int unsigned BufferBits = tt_attention_pkg::BufferBits;
+  localparam logic [BufferBits:0] All = (BufferBits + 1)'(tt_attention_pkg::Buffers);
 
   // Rows are multiples of 8 bytes: so those of a page fill whole beats.
   if (8 * PageRows % BeatBytes != 0) begin : gen_bad_rows
@@ -78,13 +79,13 @@ module tt_kv_loader #(
 
   logic                   keys_q, values_q, low_valid_q, straddle, complete, fire, last, page_end;
   logic                   begins, rows, take, ends;
-  logic [2:0]             keys_free_q, values_free_q;
+  logic [BufferBits:0]    keys_free_q, values_free_q;
   logic [SizeBits-1:0]    offset_q;
   logic [SizeBits:0]      length, reach;
   logic [RowBits-1:0]     row_q;
   logic [WordBits-1:0]    word_q;
   logic [8*BeatBytes-1:0] low_q;
-  logic [1:0]             keys_buffer_q, values_buffer_q;
+  logic [BufferBits-1:0]  keys_buffer_q, values_buffer_q;
 
   // ---- what the present cycle uses -------------------------------------------------------------
   assign rows     = section_q == KeyRows || section_q == ValueRows;
@@ -128,8 +129,10 @@ module tt_kv_loader #(
       if (begins) section_q <= page_keys_i ? KeyRows : ValueSteps;
       else if (fire && last) section_q <= section_next;
       if (take) low_valid_q <= beat_valid_i;
-      keys_free_q   <= keys_free_q + 3'(keys_release_i) - 3'(begins && page_keys_i);
-      values_free_q <= values_free_q + 3'(values_release_i) - 3'(begins && page_values_i);
+      keys_free_q   <= keys_free_q + (BufferBits + 1)'(keys_release_i)
+                       - (BufferBits + 1)'(begins && page_keys_i);
+      values_free_q <= values_free_q + (BufferBits + 1)'(values_release_i)
+                       - (BufferBits + 1)'(begins && page_values_i);
     end
   end
 

@@ -24,9 +24,9 @@ module tt_kv_spread #(
   /// V rows are cut.
   input  logic                         values_row_i,
   /// Tile of K.
-  input  logic [1:0]                   keys_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] keys_buffer_i,
   /// Tile of V.
-  input  logic [1:0]                   values_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] values_buffer_i,
   /// The row.
   input  logic [RowBits-1:0]           row_i,
   /// Number of the row word.
@@ -40,17 +40,16 @@ module tt_kv_spread #(
   /// Row of each bus.
   output logic [1:0][RowBits-1:0]      row_o,
   /// Tile and row word of each bus.
-  output logic [1:0][2+WordBits-1:0]   address_o,
+  output logic [1:0][tt_attention_pkg::BufferBits+WordBits-1:0] address_o,
   /// The row word of each bus.
   output logic [1:0][8*BeatBytes-1:0]  data_o
 );
   localparam int unsigned Half = BeatBytes / 2;
 
   logic [8*BeatBytes-1:0] first, second, later_q;
-  logic [1:0]             buffer;
+  logic [tt_attention_pkg::BufferBits-1:0] buffer, later_buffer_q;
   logic                   cut, later_keys_q, later_values_q;
   logic [RowBits-1:0]     later_row_q;
-  logic [1:0]             later_buffer_q;
 
   for (genvar i = 0; i < BeatBytes; i++) begin : gen_byte
     logic [3:0] low, high;

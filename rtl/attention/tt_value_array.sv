@@ -29,7 +29,7 @@ module tt_value_array #(
   /// The query.
   input  tt_attention_pkg::query_t        query_i,
   /// The tile of the column word that is read.
-  output logic [1:0]                      read_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] read_buffer_o,
   /// Its number.
   output logic [ColumnBits-1:0]           read_column_o,
   /// Both halves of the row words that hold it, as tt_value_tile gives them.

@@ -113,6 +113,6 @@ module DSP48E2 #(
                    RSTD, RSTINMODE, RSTM, RSTP};
   always_ff @(posedge CLK) begin
     assert (idle);
-    assert (!inmode_q[0] && !inmode_q[3] && !inmode_q[4]);
+    assert (!INMODE[0] && !INMODE[3] && !INMODE[4] && (IS_INMODE_INVERTED & 5'b11001) == '0);
   end
 endmodule
