@@ -22,8 +22,8 @@ module tt_attention_core #(
   parameter int unsigned ColumnBits = 2,
   /// Bits of an address of buffer Q.
   localparam int unsigned AddressBits = $clog2(QueryWords),
-  /// Bits of the number of a query.
-  localparam int unsigned IndexBits = $clog2(Queries)
+  /// Bits of the number of a query: bank of its item and index.
+  localparam int unsigned IndexBits = 1 + $clog2(Queries)
 ) (
   /// Clock.
   input  logic                                        clk_i,
@@ -43,6 +43,8 @@ module tt_attention_core #(
   input  logic                                        load_keys_i,
   /// With V.
   input  logic                                        load_values_i,
+  /// With both, of two items.
+  input  logic                                        load_pair_i,
   /// A beat of the stream.
   input  logic                                        beat_valid_i,
   /// It is taken.
@@ -69,8 +71,10 @@ module tt_attention_core #(
   output logic [AddressBits-1:0]                      q_address_o,
   /// Buffer Q: the word.
   input  logic [8*BeatBytes-1:0]                      q_data_i,
-  /// An item is in its V pass or its output.
-  input  logic                                        values_busy_i,
+  /// Two items are in their V passes or outputs.
+  input  logic                                        items_busy_i,
+  /// The sums of an item are being read.
+  input  logic                                        sums_busy_i,
   /// A pulse: the V pass of the item of page_i starts.
   output logic                                        begin_values_o,
   /// A pulse: the sums of that item are complete.
@@ -95,8 +99,10 @@ module tt_attention_core #(
   input  logic [IndexBits-1:0]                        total_index_i,
   /// Its sum of e.
   output logic [47:0]                                 total_o,
-  /// Sums are read.
+  /// Sums are wanted.
   input  logic                                        sums_read_i,
+  /// They are read.
+  output logic                                        sums_ready_o,
   /// Query and column word.
   input  logic [IndexBits+ColumnBits-1:0]             sums_address_i,
   /// The sums, one cycle after.
@@ -133,6 +139,7 @@ module tt_attention_core #(
     .page_ready_o    (load_taken_o),
     .page_keys_i     (load_keys_i),
     .page_values_i   (load_values_i),
+    .page_pair_i     (load_pair_i),
     .beat_valid_i,
     .beat_ready_o,
     .beat_data_i,
@@ -172,6 +179,7 @@ module tt_attention_core #(
     .keys_loaded_i  (keys_loaded),
     .values_loaded_i(values_loaded),
     .prepared_i     (prepared),
+    .sums_busy_i,
     .begin_values_o,
     .read_o         (read),
     .read_first_o   (read_first),
@@ -256,7 +264,8 @@ module tt_attention_core #(
   logic [PartBits-1:0]  early_part, score_part;
   tt_attention_pkg::query_t               part_query, early_query, due_query, score_query;
   logic [Lanes-1:0]     part_visible;
-  logic [24*Lanes-1:0]  score;
+  logic [24*Lanes-1:0]  score, value_score;
+  logic                 part_counts, score_counts;
   logic [23:0]          left_max;
   logic [31:0]          left_per_step;
 
@@ -286,8 +295,13 @@ module tt_attention_core #(
     .score_valid_o (score_valid),
     .score_part_o  (score_part),
     .score_query_o (score_query),
-    .score_o       (score)
+    .score_o       (score),
+    .value_score_o (value_score)
   );
+
+  // Of a K pass: not when they are made again.
+  assign part_counts  = part_query.keys && (!part_query.values || part_query.store);
+  assign score_counts = score_query.keys && (!score_query.values || score_query.store);
 
   tt_attention_maxima #(
     .Lanes  (Lanes),
@@ -297,16 +311,16 @@ module tt_attention_core #(
     .clk_i,
     .rst_ni,
     .group_i,
-    .step_valid_i    (part_valid && part_query.keys && !part_query.values),
+    .step_valid_i    (part_valid && part_counts),
     .step_part_i     (part),
     .step_query_i    (part_query),
     .step_visible_i  (part_visible),
     .steps_i         (seen_steps),
-    .score_valid_i   (score_valid),
+    .score_valid_i   (score_valid && score_counts),
     .score_part_i    (score_part),
     .score_query_i   (score_query),
     .score_i         (score),
-    .values_busy_i,
+    .items_busy_i,
     .prepared_o      (prepared),
     .begin_values_i  (begin_values_o),
     .divide_valid_o,
@@ -349,7 +363,7 @@ module tt_attention_core #(
     .score_valid_i (score_valid),
     .score_part_i  (score_part),
     .score_query_i (score_query),
-    .score_i       (score),
+    .score_i       (value_score),
     .word_valid_o  (word_valid),
     .word_o        (word),
     .word_query_o  (word_query),
@@ -375,6 +389,7 @@ module tt_attention_core #(
     .release_o     (values_release),
     .complete_o,
     .sums_read_i,
+    .sums_ready_o,
     .sums_address_i,
     .sums_o
   );

@@ -1,7 +1,7 @@
 /// Starts the queries of the pages, in the order of the stream, at a fixed pace.
 ///
 /// A query and a page take a period: as many cycles as the slowest stage behind needs. So nothing
-/// behind this module ever waits. A page starts when its tiles are here; the first page of a V pass
+/// behind this module ever waits. While sums are read besides, the V pass leaves a cycle for that. A page starts when its tiles are here; the first page of a V pass
 /// also waits until the maxima of its item are known.
 module tt_attention_issue #(
   /// Cycles in which the scores of a query and a page are made.
@@ -35,6 +35,8 @@ module tt_attention_issue #(
   input  logic                       values_loaded_i,
   /// The item's V pass may start.
   input  logic                       prepared_i,
+  /// The sums of an item are being read.
+  input  logic                       sums_busy_i,
   /// A pulse: it starts.
   output logic                       begin_values_o,
   /// A word of the query and of half of the K rows is read.
@@ -75,13 +77,14 @@ module tt_attention_issue #(
     if (words > period) period = words;
     if (columns > period) period = columns;
     if (gap > period) period = gap;
+    if (sums_busy_i && columns == period) period = period + 8'd1;
   end
 
   assign start = page_valid_i && (!page_i.keys || keys_here_q != '0)
                  && (!page_i.values || values_here_q != '0)
                  && (!page_i.values || !page_i.first || prepared_i);
   assign go        = running_q || start;
-  assign query_end = go && cycle_q + 8'd1 == period;
+  assign query_end = go && cycle_q + 8'd1 >= period;
   assign page_end  = query_end && query_q + 8'd1 == page_i.queries;
 
   assign page_ready_o   = page_end;
@@ -157,6 +160,7 @@ module tt_attention_issue #(
     query_o.first         = page_i.first;
     query_o.last          = page_i.last;
     query_o.close         = query_q + 8'd1 == page_i.queries;
+    query_o.bank          = page_i.bank;
     query_o.keys_buffer   = keys_buffer_q;
     query_o.values_buffer = values_buffer_q;
     query_o.query         = query_q;

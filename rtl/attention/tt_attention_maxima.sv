@@ -9,7 +9,7 @@ module tt_attention_maxima #(
   parameter int unsigned Parts = 4,
   /// Bits of the number of a part.
   localparam int unsigned PartBits = Parts > 1 ? $clog2(Parts) : 1,
-  /// Bits of the number of a query.
+  /// Bits of the index of a query in its item.
   localparam int unsigned IndexBits = $clog2(Queries)
 ) (
   /// Clock.
@@ -22,7 +22,7 @@ module tt_attention_maxima #(
   input  logic                     step_valid_i,
   /// Part of the page.
   input  logic [PartBits-1:0]      step_part_i,
-  /// Its query, of a K pass.
+  /// Its query.
   input  tt_attention_pkg::query_t step_query_i,
   /// Which of the rows are seen.
   input  logic [Lanes-1:0]         step_visible_i,
@@ -32,12 +32,12 @@ module tt_attention_maxima #(
   input  logic                     score_valid_i,
   /// Part of the page.
   input  logic [PartBits-1:0]      score_part_i,
-  /// Its query; only K passes count.
+  /// Its query.
   input  tt_attention_pkg::query_t score_query_i,
   /// The scores.
   input  logic [24*Lanes-1:0]      score_i,
-  /// The item before is still in its V pass or its output.
-  input  logic                     values_busy_i,
+  /// Two items before are in their V passes or outputs.
+  input  logic                     items_busy_i,
   /// Everything is known for the V pass of the item.
   output logic                     prepared_o,
   /// A pulse: the V pass starts.
@@ -54,8 +54,8 @@ module tt_attention_maxima #(
   input  logic [31:0]              quotient_i,
   /// The values of a query are written.
   output logic                     write_o,
-  /// The query.
-  output logic [IndexBits-1:0]     write_index_o,
+  /// The query: bank of the item and index.
+  output logic [IndexBits:0]       write_index_o,
   /// Its largest score.
   output logic [23:0]              max_score_o,
   /// 32768 / X.
@@ -109,7 +109,7 @@ module tt_attention_maxima #(
   end
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) score_valid_q <= 1'b0;
-    else score_valid_q <= score_valid_i && !score_query_i.values;
+    else score_valid_q <= score_valid_i;
   end
   always_ff @(posedge clk_i) begin
     if (score_valid_i) begin
@@ -130,7 +130,7 @@ module tt_attention_maxima #(
   logic [7:0]           member_q;
   logic [31:0]          largest_q, quotient_q, scale_q;
   logic [23:0]          max_q;
-  logic                 prepared_q;
+  logic                 prepared_q, bank_q;
 
   assign step_old  = steps[state_q == Read ? index_q : step_index_q];
   assign score_old = scores[state_q == Read ? index_q : score_index_q];
@@ -139,11 +139,15 @@ module tt_attention_maxima #(
     if (!rst_ni) begin
       state_q    <= Idle;
       prepared_q <= 1'b0;
+      bank_q     <= 1'b0;
     end else begin
-      if (begin_values_i) prepared_q <= 1'b0;
+      if (begin_values_i) begin
+        prepared_q <= 1'b0;
+        bank_q     <= !bank_q;
+      end
       unique case (state_q)
         Idle:   if (score_valid_q && score_last_q) state_q <= Wait;
-        Wait:   if (!values_busy_i) state_q <= Read;
+        Wait:   if (!items_busy_i) state_q <= Read;
         Read:   state_q <= member_q == '0 ? Ask : Write;
         Ask:    if (divide_ready_i) state_q <= Divide;
         Divide: if (quotient_valid_i) state_q <= Write;
@@ -182,7 +186,7 @@ module tt_attention_maxima #(
   assign divide_valid_o = state_q == Ask;
   assign divisor_o      = largest_q;
   assign write_o        = state_q == Write;
-  assign write_index_o  = index_q;
+  assign write_index_o  = {bank_q, index_q};
   assign max_score_o    = max_q;
   assign per_step_o     = quotient_q;
   assign scale_o        = scale_q;

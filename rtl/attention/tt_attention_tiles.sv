@@ -29,6 +29,8 @@ module tt_attention_tiles #(
   input  logic                            page_keys_i,
   /// With V rows.
   input  logic                            page_values_i,
+  /// With both, of two items.
+  input  logic                            page_pair_i,
   /// A beat of the stream.
   input  logic                            beat_valid_i,
   /// It is taken.
@@ -102,6 +104,7 @@ module tt_attention_tiles #(
     .page_ready_o,
     .page_keys_i,
     .page_values_i,
+    .page_pair_i,
     .beat_valid_i,
     .beat_ready_o,
     .beat_data_i,

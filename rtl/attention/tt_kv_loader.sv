@@ -1,8 +1,9 @@
 /// Cuts the stream of pages into rows and steps.
 ///
 /// Rows follow each other without gaps in memory, so a row may begin in the middle of a beat. A
-/// cycle cuts one row word, both words of an int4 row of two, or two rows of half a beat: a beat a
-/// cycle for rows of a whole number of beats, and for such that halve a beat.
+/// cycle cuts one row word, both words of an int4 row of two, two rows of half a beat, or a beat of
+/// two rows that fill three: a beat a cycle for rows of a whole number of beats, and for such of half
+/// a beat and of one and a half.
 module tt_kv_loader #(
   /// Bytes of a beat.
   parameter int unsigned BeatBytes = 64,
@@ -29,6 +30,8 @@ module tt_kv_loader #(
   input  logic                     page_keys_i,
   /// V steps and V rows come.
   input  logic                     page_values_i,
+  /// Both come, but of two items: V steps and V rows, then K rows, K steps and V steps.
+  input  logic                     page_pair_i,
   /// A beat of the stream.
   input  logic                     beat_valid_i,
   /// It is taken.
@@ -78,7 +81,7 @@ module tt_kv_loader #(
   section_e section_q, section_next;
 
   logic                   keys_q, values_q, low_valid_q, straddle, complete, fire, last, page_end;
-  logic                   begins, rows, take, ends;
+  logic                   begins, rows, take, ends, keys, values, second_q;
   logic [BufferBits:0]    keys_free_q, values_free_q;
   logic [SizeBits-1:0]    offset_q;
   logic [SizeBits:0]      length, reach;
@@ -89,7 +92,8 @@ module tt_kv_loader #(
 
   // ---- what the present cycle uses -------------------------------------------------------------
   assign rows     = section_q == KeyRows || section_q == ValueRows;
-  assign ends     = shape_i.wide || 8'(word_q) + 8'd1 == shape_i.words;
+  assign ends     = shape_i.wide || (shape_i.half && row_q[0])
+                    || 8'(word_q) + 8'd1 == shape_i.words;
   always_comb begin
     length = (SizeBits + 1)'(BeatBytes);
     if (rows && ends) length = shape_i.last_bytes[SizeBits:0];
@@ -105,10 +109,11 @@ module tt_kv_loader #(
 
   assign beat_ready_o = take;
   assign page_end     = fire && last && section_next == None;
+  assign keys         = page_keys_i && (!page_pair_i || second_q);
+  assign values       = page_values_i && !(page_pair_i && second_q);
   assign begins       = page_valid_i && (section_q == None || page_end)
-                        && (!page_keys_i || keys_free_q != '0)
-                        && (!page_values_i || values_free_q != '0);
-  assign page_ready_o = begins;
+                        && (!keys || keys_free_q != '0) && (!values || values_free_q != '0);
+  assign page_ready_o = begins && (!page_pair_i || second_q);
 
   always_comb begin
     unique case (section_q)
@@ -123,23 +128,25 @@ module tt_kv_loader #(
     if (!rst_ni) begin
       section_q     <= None;
       low_valid_q   <= 1'b0;
+      second_q      <= 1'b0;
       keys_free_q   <= All;
       values_free_q <= All;
     end else begin
-      if (begins) section_q <= page_keys_i ? KeyRows : ValueSteps;
+      if (begins) second_q <= page_pair_i && !second_q;
+      if (begins) section_q <= keys ? KeyRows : ValueSteps;
       else if (fire && last) section_q <= section_next;
       if (take) low_valid_q <= beat_valid_i;
       keys_free_q   <= keys_free_q + (BufferBits + 1)'(keys_release_i)
-                       - (BufferBits + 1)'(begins && page_keys_i);
+                       - (BufferBits + 1)'(begins && keys);
       values_free_q <= values_free_q + (BufferBits + 1)'(values_release_i)
-                       - (BufferBits + 1)'(begins && page_values_i);
+                       - (BufferBits + 1)'(begins && values);
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (begins) begin
-      keys_q   <= page_keys_i;
-      values_q <= page_values_i;
+      keys_q   <= keys;
+      values_q <= values;
     end
     if (take && beat_valid_i) low_q <= beat_data_i;
     if (section_q == None || (fire && last)) begin

@@ -13,8 +13,8 @@ module tt_value_array #(
   parameter int unsigned ColumnBits = 2,
   /// Most queries of an item.
   parameter int unsigned Queries = 128,
-  /// Bits of the number of a query.
-  localparam int unsigned IndexBits = $clog2(Queries)
+  /// Bits of the number of a query: bank of its item and index.
+  localparam int unsigned IndexBits = 1 + $clog2(Queries)
 ) (
   /// Clock.
   input  logic                            clk_i,
@@ -38,11 +38,13 @@ module tt_value_array #(
   output logic                            release_o,
   /// A pulse: the sums of an item are complete.
   output logic                            complete_o,
-  /// Sums are read: not while a query is in its V pass.
+  /// Sums are wanted, of an item that is complete.
   input  logic                            sums_read_i,
+  /// They are read: no query needs its own in this cycle.
+  output logic                            sums_ready_o,
   /// Query and column word.
   input  logic [IndexBits+ColumnBits-1:0] sums_address_i,
-  /// The sums, 48 bits each, one cycle after.
+  /// The sums, 48 bits each, one cycle after they are read, and in that cycle alone.
   output logic [48*Columns-1:0]           sums_o
 );
   // ---- column words ----------------------------------------------------------------------------
@@ -94,7 +96,7 @@ module tt_value_array #(
   end
   assign release_o = valid_q[Rows-1] && close_q[Rows-1];
 
-  assign address = {IndexBits'(query_q.query), column_q};
+  assign address = {query_q.bank, query_q.query[IndexBits-2:0], column_q};
   tt_delay #(.Width(AddressBits), .Cycles(Rows + 1)) u_read_address (
     .clk_i, .data_i(address), .data_o(read_address)
   );
@@ -145,6 +147,7 @@ module tt_value_array #(
     );
   end
 
+  assign sums_ready_o = !valid_q[Rows] || first_q[Rows];
   tt_ram #(
     .Width(48 * Columns),
     .Depth(2 ** AddressBits),
@@ -154,8 +157,8 @@ module tt_value_array #(
     .write_i        (valid_q[Last]),
     .write_address_i(write_address),
     .write_data_i   (new_sums),
-    .read_i         ((valid_q[Rows] && !first_q[Rows]) || sums_read_i),
-    .read_address_i (valid_q[Rows] ? read_address : sums_address_i),
+    .read_i         (!sums_ready_o || sums_read_i),
+    .read_address_i (sums_ready_o ? sums_address_i : read_address),
     .read_data_o    (sums_o)
   );
 
