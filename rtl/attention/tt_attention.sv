@@ -2,8 +2,8 @@
 ///
 /// Neighbouring slots of one sequence share the stream. For each key-value head, K and the steps of
 /// a sequence are streamed page by page (K pass: scores, their maximum M, the largest step X), then
-/// V (V pass: weights, their sums L and O), and y = O * ((X * 256) / L) leaves while the K pass of
-/// the next head runs. Scores wait in a store between the passes. Pages whose scores do not fit
+/// V (V pass: weights, their sums L and O), and y = O * ((X * 256) / L) leaves. The V pass runs beside
+/// the K pass of the next head, and the output beside both. Scores wait in a store between the passes. Pages whose scores do not fit
 /// there are streamed with their K again in the V pass and scored again: contexts of any length
 /// need no memory of their own, and the result is the same because scores are functions of K.
 module tt_attention #(
@@ -116,12 +116,13 @@ module tt_attention #(
   localparam int unsigned LaneBits   = $clog2(Lanes);
   localparam int unsigned Columns    = BeatBytes / 2;
   localparam int unsigned WordsMax   = (HeadDimMax + BeatBytes - 1) / BeatBytes;
+  localparam int unsigned WordsBits  = $clog2(WordsMax + 1);
   localparam int unsigned ColumnsMax = (HeadDimMax + Columns - 1) / Columns;
   localparam int unsigned ColumnBits = ColumnsMax > 1 ? $clog2(ColumnsMax) : 1;
-  localparam int unsigned Queries    = Slots * HeadsMax < 128 ? Slots * HeadsMax : 128;
-  localparam int unsigned IndexBits  = $clog2(Queries);
+  localparam int unsigned Queries    = Slots * HeadsMax < 64 ? Slots * HeadsMax : 64;
+  localparam int unsigned IndexBits  = 1 + $clog2(Queries);
 
-  if (HeadsMax > 128 || PageRows > 32 || Lanes % ScoreLanes != 0 || PageRows % ScoreLanes != 0
+  if (HeadsMax > 64 || PageRows > 32 || Lanes % ScoreLanes != 0 || PageRows % ScoreLanes != 0
       || Slots * HeadsMax < 2) begin : gen_bad
     $fatal(1, "tt_attention: HeadsMax, PageRows or ScoreLanes");
   end
@@ -160,12 +161,18 @@ module tt_attention #(
     shape.int4        = model_i.kv_int4;
     shape.row_beats   = 16'((32'(row_bytes) * PageRows + (BeatBytes - 1)) >> SizeBits);
     shape.head_words  = model_i.head_dim >> LaneBits;
-    shape.slot_words  = 16'(shape.words) * 16'(model_i.heads);
-    shape.group_words = 16'(shape.words) * 16'(model_i.group);
-    // Cuts of the loader: both words of an int4 row at once, two rows of half a beat at once.
+    for (int unsigned i = 0; i < WordsBits; i++) begin
+      if (shape.words[i]) begin
+        shape.slot_words  = shape.slot_words + (16'(model_i.heads) << i);
+        shape.group_words = shape.group_words + (16'(model_i.group) << i);
+      end
+    end
+    // Cuts of the loader: both words of an int4 row at once, two rows of half a beat at once, two
+    // rows of a beat and a half in three.
     shape.wide        = model_i.kv_int4 && shape.words == 8'd2;
     shape.pair        = row_bytes == 16'(BeatBytes / 2) && shape.words == 8'd1;
-    if (shape.pair) shape.last_bytes = 16'(BeatBytes);
+    shape.half        = !model_i.kv_int4 && row_bytes == 16'(BeatBytes + BeatBytes / 2);
+    if (shape.pair || shape.half) shape.last_bytes = 16'(BeatBytes);
     else if (shape.wide) shape.last_bytes = row_bytes;
     else begin
       shape.last_bytes = row_bytes - (16'(shape.words - 1'b1)
@@ -181,7 +188,7 @@ module tt_attention #(
 
   // ---- the stream ------------------------------------------------------------------------------
   logic                   walk_page_valid, load_ready, issue_ready;
-  logic                   load_valid, load_taken, load_keys, load_values;
+  logic                   load_valid, load_taken, load_keys, load_values, load_pair;
   logic                   beat_valid, beat_ready;
   logic [8*BeatBytes-1:0] beat;
   logic                   page_valid, page_ready;
@@ -219,15 +226,16 @@ module tt_attention #(
     .rd_data_i
   );
 
-  tt_fifo #(.Width(2), .Depth(16)) u_load_pages (
+  tt_fifo #(.Width(3), .Depth(16)) u_load_pages (
     .clk_i,
     .rst_ni,
     .valid_i(walk_page_valid && issue_ready),
     .ready_o(load_ready),
-    .data_i ({walk_page.keys, walk_page.values}),
+    .data_i ({walk_page.keys, walk_page.values,
+              walk_page.keys && walk_page.values && walk_page.store}),
     .valid_o(load_valid),
     .ready_i(load_taken),
-    .data_o ({load_keys, load_values})
+    .data_o ({load_keys, load_values, load_pair})
   );
 
   tt_fifo #(.Width(tt_attention_pkg::PageBits), .Depth(16)) u_issue_pages (
@@ -242,15 +250,18 @@ module tt_attention #(
   );
 
   // ---- scores, weights, sums -------------------------------------------------------------------
-  logic                            begin_values, complete, idle, values_busy_q;
-  logic                            divide_valid, quotient_valid, divide_ready, end_divide;
-  logic                            left_valid, sums_read;
+  logic                            begin_values, complete, idle, start, finishing_q, bank_q;
+  logic [1:0]                      items_q;     // items in their V passes or outputs
+  logic [1:0]                      complete_q;  // those of them that wait for their outputs
+  logic                            divide_valid, quotient_valid, divide_ready, end_divide, owner_q;
+  logic                            left_valid, sums_read, sums_ready;
   logic [31:0]                     divisor, end_dividend, end_divisor, quotient, left_scale;
   logic [IndexBits-1:0]            left_index, total_index;
   logic [47:0]                     total;
   logic [IndexBits+ColumnBits-1:0] sums_address;
   logic [48*Columns-1:0]           sums;
-  tt_attention_pkg::page_t                           item_q;
+  tt_attention_pkg::page_t                           item;
+  logic [1:0][tt_attention_pkg::PageBits-1:0]        item_q;
 
   tt_attention_core #(
     .Slots     (Slots),
@@ -273,6 +284,7 @@ module tt_attention #(
     .load_taken_o    (load_taken),
     .load_keys_i     (load_keys),
     .load_values_i   (load_values),
+    .load_pair_i     (load_pair),
     .beat_valid_i    (beat_valid),
     .beat_ready_o    (beat_ready),
     .beat_data_i     (beat),
@@ -286,13 +298,14 @@ module tt_attention #(
     .q_read_o,
     .q_address_o,
     .q_data_i,
-    .values_busy_i   (values_busy_q),
+    .items_busy_i    (items_q[1]),
+    .sums_busy_i     (finishing_q),
     .begin_values_o  (begin_values),
     .complete_o      (complete),
     .divide_valid_o  (divide_valid),
-    .divide_ready_i  (divide_ready && !values_busy_q),
+    .divide_ready_i  (divide_ready),
     .divisor_o       (divisor),
-    .quotient_valid_i(quotient_valid),
+    .quotient_valid_i(quotient_valid && !owner_q),
     .quotient_i      (quotient),
     .left_valid_o    (left_valid),
     .left_index_o    (left_index),
@@ -300,18 +313,31 @@ module tt_attention #(
     .total_index_i   (total_index),
     .total_o         (total),
     .sums_read_i     (sums_read),
+    .sums_ready_o    (sums_ready),
     .sums_address_i  (sums_address),
     .sums_o          (sums)
   );
 
-  // An item is in its V pass or its output: what is left of the K pass of the next one has to wait.
+  // Two items may be in their V passes and outputs, a bank each; outputs come one after the other.
+  assign start = complete_q != '0 && !finishing_q;
+  assign item  = item_q[bank_q];
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) values_busy_q <= 1'b0;
-    else if (begin_values) values_busy_q <= 1'b1;
-    else if (idle) values_busy_q <= 1'b0;
+    if (!rst_ni) begin
+      items_q     <= '0;
+      complete_q  <= '0;
+      finishing_q <= 1'b0;
+      bank_q      <= 1'b0;
+    end else begin
+      items_q    <= items_q + 2'(begin_values) - 2'(idle);
+      complete_q <= complete_q + 2'(complete) - 2'(start);
+      if (start) finishing_q <= 1'b1;
+      else if (idle) finishing_q <= 1'b0;
+      if (idle) bank_q <= !bank_q;
+    end
   end
   always_ff @(posedge clk_i) begin
-    if (begin_values) item_q <= page;
+    if (begin_values) item_q[page.bank] <= page;
   end
 
   // ---- the end of an item ----------------------------------------------------------------------
@@ -326,8 +352,8 @@ module tt_attention #(
     .rst_ni,
     .group_i         (model_i.group),
     .head_words_i    (shape_q.head_words),
-    .start_i         (complete),
-    .item_i          (item_q),
+    .start_i         (start),
+    .item_i          (item),
     .idle_o          (idle),
     .done_o          (last_done),
     .write_i         (left_valid),
@@ -336,12 +362,13 @@ module tt_attention #(
     .total_index_o   (total_index),
     .total_i         (total),
     .divide_valid_o  (end_divide),
-    .divide_ready_i  (divide_ready && values_busy_q),
+    .divide_ready_i  (divide_ready && !divide_valid),
     .dividend_o      (end_dividend),
     .divisor_o       (end_divisor),
-    .quotient_valid_i(quotient_valid),
+    .quotient_valid_i(quotient_valid && owner_q),
     .quotient_i      (quotient),
     .sums_read_o     (sums_read),
+    .sums_ready_i    (sums_ready),
     .sums_address_o  (sums_address),
     .sums_i          (sums),
     .att_valid_o,
@@ -351,13 +378,17 @@ module tt_attention #(
     .att_data_o
   );
 
+  // The end of the K pass goes before.
+  always_ff @(posedge clk_i) begin
+    if (divide_ready && (divide_valid || end_divide)) owner_q <= !divide_valid;
+  end
   tt_fdiv u_divide (
     .clk_i,
     .rst_ni,
-    .valid_i (values_busy_q ? end_divide : divide_valid),
+    .valid_i (end_divide || divide_valid),
     .ready_o (divide_ready),
-    .a_i     (values_busy_q ? end_dividend : 32'h47000000),  // 32768.0
-    .b_i     (values_busy_q ? end_divisor : divisor),
+    .a_i     (divide_valid ? 32'h47000000 : end_dividend),  // 32768.0
+    .b_i     (divide_valid ? divisor : end_divisor),
     .valid_o (quotient_valid),
     .result_o(quotient)
   );

@@ -22,8 +22,8 @@ module tt_attention_core #(
   parameter int unsigned ColumnBits = 2,
   /// Bits of an address of buffer Q.
   localparam int unsigned AddressBits = $clog2(QueryWords),
-  /// Bits of the number of a query.
-  localparam int unsigned IndexBits = $clog2(Queries)
+  /// Bits of the number of a query: bank of its item and index.
+  localparam int unsigned IndexBits = 1 + $clog2(Queries)
 ) (
   /// Clock.
   input  logic                                        clk_i,
@@ -43,6 +43,8 @@ module tt_attention_core #(
   input  logic                                        load_keys_i,
   /// With V.
   input  logic                                        load_values_i,
+  /// With both, of two items.
+  input  logic                                        load_pair_i,
   /// A beat of the stream.
   input  logic                                        beat_valid_i,
   /// It is taken.
@@ -69,8 +71,10 @@ module tt_attention_core #(
   output logic [AddressBits-1:0]                      q_address_o,
   /// Buffer Q: the word.
   input  logic [8*BeatBytes-1:0]                      q_data_i,
-  /// An item is in its V pass or its output.
-  input  logic                                        values_busy_i,
+  /// Two items are in their V passes or outputs.
+  input  logic                                        items_busy_i,
+  /// The sums of an item are being read.
+  input  logic                                        sums_busy_i,
   /// A pulse: the V pass of the item of page_i starts.
   output logic                                        begin_values_o,
   /// A pulse: the sums of that item are complete.
@@ -85,18 +89,20 @@ module tt_attention_core #(
   input  logic                                        quotient_valid_i,
   /// The quotient.
   input  logic [31:0]                                 quotient_i,
-  /// X * 256 of a query.
+  /// X of a query.
   output logic                                        left_valid_o,
   /// The query.
   output logic [IndexBits-1:0]                        left_index_o,
-  /// X * 256.
+  /// X, or infinity when X * 256 is.
   output logic [31:0]                                 left_scale_o,
   /// Query whose sum of e is wanted.
   input  logic [IndexBits-1:0]                        total_index_i,
   /// Its sum of e.
   output logic [47:0]                                 total_o,
-  /// Sums are read.
+  /// Sums are wanted.
   input  logic                                        sums_read_i,
+  /// They are read.
+  output logic                                        sums_ready_o,
   /// Query and column word.
   input  logic [IndexBits+ColumnBits-1:0]             sums_address_i,
   /// The sums, one cycle after.
@@ -108,11 +114,11 @@ module tt_attention_core #(
   localparam int unsigned FactorBits = $clog2(Slots * HeadsMax);
 
   logic                            keys_loaded, values_loaded, keys_release, values_release;
-  logic                            read, read_first, read_last, values_read, ratio_read;
-  logic [2+WordBits-1:0]           keys_address;
-  logic [8*BeatBytes*PageRows-1:0] keys;
-  logic [4*BeatBytes*PageRows-1:0] values;
-  logic [1:0]                      values_buffer, ratio_buffer;
+  logic                            read, read_first, read_last, read_second, ratio_read;
+  logic [tt_attention_pkg::BufferBits+WordBits-1:0] keys_address;
+  logic [4*BeatBytes*PageRows-1:0] keys;
+  logic [8*BeatBytes*PageRows-1:0] values;
+  logic [tt_attention_pkg::BufferBits-1:0] values_buffer, ratio_buffer;
   logic [ColumnBits-1:0]           values_column;
   logic [PartBits-1:0]             part, ratio_part;
   logic [32*Lanes-1:0]             key_steps, seen_steps, ratio_steps;
@@ -133,6 +139,7 @@ module tt_attention_core #(
     .page_ready_o    (load_taken_o),
     .page_keys_i     (load_keys_i),
     .page_values_i   (load_values_i),
+    .page_pair_i     (load_pair_i),
     .beat_valid_i,
     .beat_ready_o,
     .beat_data_i,
@@ -140,15 +147,14 @@ module tt_attention_core #(
     .values_loaded_o (values_loaded),
     .keys_release_i  (keys_release),
     .values_release_i(values_release),
-    .keys_read_i     (read),
     .keys_address_i  (keys_address),
+    .keys_second_i   (read_second),
     .keys_o          (keys),
     .steps_read_i    (arrived && arrived_query.keys),
     .steps_buffer_i  (arrived_query.keys_buffer),
     .steps_part_i    (part),
     .key_steps_o     (key_steps),
     .seen_steps_o    (seen_steps),
-    .values_read_i   (values_read),
     .values_buffer_i (values_buffer),
     .values_column_i (values_column),
     .values_o        (values),
@@ -173,10 +179,12 @@ module tt_attention_core #(
     .keys_loaded_i  (keys_loaded),
     .values_loaded_i(values_loaded),
     .prepared_i     (prepared),
+    .sums_busy_i,
     .begin_values_o,
     .read_o         (read),
     .read_first_o   (read_first),
     .read_last_o    (read_last),
+    .read_second_o  (read_second),
     .query_address_o(q_address_o),
     .keys_address_o (keys_address),
     .query_valid_o  (query_valid),
@@ -185,7 +193,7 @@ module tt_attention_core #(
   assign q_read_o = read;
 
   // ---- dots: they arrive DotLatency + 1 cycles after their last word is read --------------------
-  logic                   operand_q, operand_first_q, operand_last_q;
+  logic                   operand_q, operand_first_q, operand_last_q, operand_second_q;
   logic [tt_attention_pkg::DotLatency-1:0]  query_valid_q;
   logic [24*PageRows-1:0] dots;
   logic [PageRows-1:0]    visible, arrived_visible;
@@ -201,8 +209,9 @@ module tt_attention_core #(
     end
   end
   always_ff @(posedge clk_i) begin
-    operand_first_q <= read_first;
-    operand_last_q  <= read_last;
+    operand_first_q  <= read_first;
+    operand_last_q   <= read_last;
+    operand_second_q <= read_second;
   end
 
   tt_dot_array #(
@@ -211,12 +220,14 @@ module tt_attention_core #(
   ) u_dots (
     .clk_i,
     .rst_ni,
-    .valid_i(operand_q),
-    .first_i(operand_first_q),
-    .last_i (operand_last_q),
-    .query_i(q_data_i),
-    .rows_i (keys),
-    .dots_o (dots)
+    .words_i (shape_i.words),
+    .valid_i (operand_q),
+    .first_i (operand_first_q),
+    .last_i  (operand_last_q),
+    .second_i(operand_second_q),
+    .query_i (q_data_i),
+    .rows_i  (keys),
+    .dots_o  (dots)
   );
 
   tt_attention_visible #(
@@ -253,7 +264,8 @@ module tt_attention_core #(
   logic [PartBits-1:0]  early_part, score_part;
   tt_attention_pkg::query_t               part_query, early_query, due_query, score_query;
   logic [Lanes-1:0]     part_visible;
-  logic [24*Lanes-1:0]  score;
+  logic [24*Lanes-1:0]  score, value_score;
+  logic                 part_counts, score_counts;
   logic [23:0]          left_max;
   logic [31:0]          left_per_step;
 
@@ -283,8 +295,13 @@ module tt_attention_core #(
     .score_valid_o (score_valid),
     .score_part_o  (score_part),
     .score_query_o (score_query),
-    .score_o       (score)
+    .score_o       (score),
+    .value_score_o (value_score)
   );
+
+  // Of a K pass: not when they are made again.
+  assign part_counts  = part_query.keys && (!part_query.values || part_query.store);
+  assign score_counts = score_query.keys && (!score_query.values || score_query.store);
 
   tt_attention_maxima #(
     .Lanes  (Lanes),
@@ -294,16 +311,16 @@ module tt_attention_core #(
     .clk_i,
     .rst_ni,
     .group_i,
-    .step_valid_i    (part_valid && part_query.keys && !part_query.values),
+    .step_valid_i    (part_valid && part_counts),
     .step_part_i     (part),
     .step_query_i    (part_query),
     .step_visible_i  (part_visible),
     .steps_i         (seen_steps),
-    .score_valid_i   (score_valid),
+    .score_valid_i   (score_valid && score_counts),
     .score_part_i    (score_part),
     .score_query_i   (score_query),
     .score_i         (score),
-    .values_busy_i,
+    .items_busy_i,
     .prepared_o      (prepared),
     .begin_values_i  (begin_values_o),
     .divide_valid_o,
@@ -346,7 +363,7 @@ module tt_attention_core #(
     .score_valid_i (score_valid),
     .score_part_i  (score_part),
     .score_query_i (score_query),
-    .score_i       (score),
+    .score_i       (value_score),
     .word_valid_o  (word_valid),
     .word_o        (word),
     .word_query_o  (word_query),
@@ -366,13 +383,13 @@ module tt_attention_core #(
     .word_valid_i  (word_valid),
     .word_i        (word),
     .query_i       (word_query),
-    .read_o        (values_read),
     .read_buffer_o (values_buffer),
     .read_column_o (values_column),
     .rows_i        (values),
     .release_o     (values_release),
     .complete_o,
     .sums_read_i,
+    .sums_ready_o,
     .sums_address_i,
     .sums_o
   );

@@ -1,8 +1,11 @@
 /// The factor of every query at the end of an item: (X * 256) / L, one after the other.
+///
+/// X / (L / 256) is the same number, and L / 256 takes no multiplication, since L is zero or at least
+/// one. Where X * 256 is infinite X comes as infinity.
 module tt_attention_factors #(
   /// Most queries of an item.
   parameter int unsigned Queries = 128,
-  /// Bits of the number of a query.
+  /// Bits of the index of a query in its item.
   localparam int unsigned IndexBits = $clog2(Queries)
 ) (
   /// Clock.
@@ -13,23 +16,25 @@ module tt_attention_factors #(
   input  logic                 start_i,
   /// Queries of the item.
   input  logic [7:0]           queries_i,
-  /// X * 256 of a query is written.
+  /// Bank of the item.
+  input  logic                 bank_i,
+  /// X of a query is written.
   input  logic                 write_i,
-  /// The query.
-  input  logic [IndexBits-1:0] write_index_i,
-  /// X * 256.
+  /// The query: bank of its item and index.
+  input  logic [IndexBits:0]   write_index_i,
+  /// X, or infinity when X * 256 is.
   input  logic [31:0]          scale_i,
   /// Query whose sum of e is wanted.
-  output logic [IndexBits-1:0] total_index_o,
+  output logic [IndexBits:0]   total_index_o,
   /// Its sum of e, in the same cycle.
   input  logic [47:0]          total_i,
   /// A divide is wanted.
   output logic                 divide_valid_o,
   /// It is taken.
   input  logic                 divide_ready_i,
-  /// X * 256.
+  /// X.
   output logic [31:0]          dividend_o,
-  /// L.
+  /// L / 256; anything when L is zero.
   output logic [31:0]          divisor_o,
   /// The quotient is here.
   input  logic                 quotient_valid_i,
@@ -74,17 +79,17 @@ module tt_attention_factors #(
     if (state_q == Idle) index_q <= '0;
     else if (taken) index_q <= index_q + 1'b1;
     if (state_q == Read) zero_o <= total_i == '0;
-    if (total_valid) divisor_o <= total_real;
+    if (total_valid) divisor_o <= {total_real[31], total_real[30:23] - 8'd8, total_real[22:0]};
     if (state_q == Divide) factor_o <= quotient_i;
   end
 
-  tt_ram #(.Width(32), .Depth(Queries), .Style("distributed")) u_scales (
+  tt_ram #(.Width(32), .Depth(2 ** (IndexBits + 1)), .Style("distributed")) u_scales (
     .clk_i,
     .write_i,
     .write_address_i(write_index_i),
     .write_data_i   (scale_i),
     .read_i         (state_q == Read),
-    .read_address_i (index_q),
+    .read_address_i ({bank_i, index_q}),
     .read_data_o    (dividend_o)
   );
 
@@ -97,7 +102,7 @@ module tt_attention_factors #(
     .result_o(total_real)
   );
 
-  assign total_index_o  = index_q;
+  assign total_index_o  = {bank_i, index_q};
   assign divide_valid_o = state_q == Ask;
   assign valid_o        = state_q == Ready;
   assign index_o        = index_q;

@@ -1,6 +1,7 @@
 /// The end of an item: y = O * ((X * 256) / L) for every query, Lanes elements a cycle.
 ///
-/// The divide of the next query runs beside the products of the present one. Words of OutLanes
+/// The divide of the next query runs beside the products of the present one. A column word of sums is
+/// read when the V pass of the next item leaves a cycle, and held. Words of OutLanes
 /// elements leave through a FIFO; elements are only started when it has room for their word.
 module tt_attention_finish #(
   /// Elements a cycle; divides OutLanes.
@@ -13,8 +14,8 @@ module tt_attention_finish #(
   parameter int unsigned ColumnBits = 2,
   /// Most queries of an item.
   parameter int unsigned Queries = 128,
-  /// Bits of the number of a query.
-  localparam int unsigned IndexBits = $clog2(Queries)
+  /// Bits of the number of a query: bank of its item and index.
+  localparam int unsigned IndexBits = 1 + $clog2(Queries)
 ) (
   /// Clock.
   input  logic                            clk_i,
@@ -32,11 +33,11 @@ module tt_attention_finish #(
   output logic                            idle_o,
   /// A pulse: the last word of the last item was taken.
   output logic                            done_o,
-  /// X * 256 of a query is written.
+  /// X of a query is written.
   input  logic                            write_i,
   /// The query.
   input  logic [IndexBits-1:0]            write_index_i,
-  /// X * 256.
+  /// X, or infinity when X * 256 is.
   input  logic [31:0]                     scale_i,
   /// Query whose sum of e is wanted.
   output logic [IndexBits-1:0]            total_index_o,
@@ -46,16 +47,18 @@ module tt_attention_finish #(
   output logic                            divide_valid_o,
   /// It is taken.
   input  logic                            divide_ready_i,
-  /// X * 256.
+  /// X.
   output logic [31:0]                     dividend_o,
-  /// L.
+  /// L / 256.
   output logic [31:0]                     divisor_o,
   /// The quotient is here.
   input  logic                            quotient_valid_i,
   /// The quotient.
   input  logic [31:0]                     quotient_i,
-  /// Sums are read.
+  /// Sums are wanted.
   output logic                            sums_read_o,
+  /// They are read.
+  input  logic                            sums_ready_i,
   /// Query and column word.
   output logic [IndexBits+ColumnBits-1:0] sums_address_o,
   /// The sums, 48 bits each, one cycle after.
@@ -79,7 +82,7 @@ module tt_attention_finish #(
 
   // ---- factors ---------------------------------------------------------------------------------
   logic                 factor_valid, factor_ready, last_query, zero;
-  logic [IndexBits-1:0] index;
+  logic [IndexBits-2:0] index;
   logic [31:0]          quotient;
 
   tt_attention_factors #(.Queries(Queries)) u_factors (
@@ -87,6 +90,7 @@ module tt_attention_finish #(
     .rst_ni,
     .start_i,
     .queries_i       (item_i.queries),
+    .bank_i          (item_i.bank),
     .write_i,
     .write_index_i,
     .scale_i,
@@ -107,12 +111,14 @@ module tt_attention_finish #(
   );
 
   // ---- elements: parts of Lanes ----------------------------------------------------------------
-  logic                       running_q, go, read, query_end, word_start, room, taken;
+  logic                       running_q, go, query_end, column_end, word_start, room, taken;
+  logic                       held_q, given, given_q, wanted;  // a column word
   logic                       zeros_q, final_q;
-  logic [IndexBits-1:0]       query_q;
+  logic [IndexBits-2:0]       query_q;
   logic [15:0]                word_q;  // output word of the head
   logic [7:0]                 part_q;  // part of the output word
-  logic [ColumnBits-1:0]      column_q;
+  logic [ColumnBits-1:0]      column_q;  // the next to be read
+  logic [48*Columns-1:0]      sums_q;
   logic [StepBits-1:0]        step_q, step2_q;
   logic [31:0]                factor2_q;
   logic [$clog2(Depth+1)-1:0] room_q;  // words of the FIFO that nobody has claimed
@@ -121,19 +127,27 @@ module tt_attention_finish #(
   assign factor_ready = !running_q || query_end;
   assign taken      = factor_valid && factor_ready;
   assign room       = room_q != '0 || part_q != '0;
-  assign go         = running_q && room;
+  assign go         = running_q && held_q && room;
   assign word_start = go && part_q == '0;
   assign query_end  = go && part_q == 8'(Parts - 1) && word_q + 16'd1 == head_words_i;
-  assign read       = go && step_q == '0;
+  assign column_end = go && step_q == StepBits'(Steps - 1);
+  // Not beyond the last column word: the next query's first one follows when it is taken.
+  assign wanted     = running_q && (!held_q || (column_end && !query_end));
+  assign given      = wanted && sums_ready_i;
   assign pop        = att_valid_o && att_ready_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       running_q <= 1'b0;
+      held_q    <= 1'b0;
+      given_q   <= 1'b0;
       room_q    <= ($clog2(Depth + 1))'(Depth);
     end else begin
       if (taken) running_q <= 1'b1;
       else if (query_end) running_q <= 1'b0;
+      if (given) held_q <= 1'b1;
+      else if (column_end || query_end) held_q <= 1'b0;
+      given_q <= given;
       room_q <= room_q + ($clog2(Depth + 1))'(pop) - ($clog2(Depth + 1))'(word_start);
     end
   end
@@ -151,12 +165,13 @@ module tt_attention_finish #(
       part_q <= part_q == 8'(Parts - 1) ? '0 : part_q + 1'b1;
       if (part_q == 8'(Parts - 1)) word_q <= word_q + 1'b1;
       step_q <= step_q == StepBits'(Steps - 1) ? '0 : step_q + 1'b1;
-      if (step_q == StepBits'(Steps - 1)) column_q <= column_q + 1'b1;
     end
+    if (given && !taken) column_q <= column_q + 1'b1;
+    if (given_q) sums_q <= sums_i;
     step2_q <= step_q;
   end
-  assign sums_read_o    = read;
-  assign sums_address_o = {query_q, column_q};
+  assign sums_read_o    = wanted;
+  assign sums_address_o = {item_i.bank, query_q, column_q};
 
   // ---- lanes -----------------------------------------------------------------------------------
   logic [Latency:0]    valid_q;
@@ -179,9 +194,9 @@ module tt_attention_finish #(
   );
 
   always_comb begin
-    sums = sums_i[48*Lanes-1:0];
+    sums = sums_q[48*Lanes-1:0];
     for (int unsigned s = 1; s < Steps; s++) begin
-      if (step2_q == StepBits'(s)) sums = sums_i[48*Lanes*s +: 48*Lanes];
+      if (step2_q == StepBits'(s)) sums = sums_q[48*Lanes*s +: 48*Lanes];
     end
   end
 
@@ -242,8 +257,8 @@ module tt_attention_finish #(
     if (start_i) begin
       out_slot_q   <= item_i.slot;
       out_member_q <= '0;
-      base_q       <= 16'(item_i.head * head_words_i);
-      out_word_q   <= 16'(item_i.head * head_words_i);
+      base_q       <= 16'(item_i.item_head * head_words_i);
+      out_word_q   <= 16'(item_i.item_head * head_words_i);
       left_q       <= head_words_i;
     end else if (push) begin
       left_q     <= last_word ? head_words_i : left_q - 1'b1;

@@ -1,5 +1,5 @@
 /// What the K pass leaves behind for every query: the largest score M and the largest visible V
-/// step X; then what the V pass needs of them: M, 32768 / X, and X * 256 for the end.
+/// step X; then what the V pass needs of them: M and 32768 / X, and X for the end.
 module tt_attention_maxima #(
   /// Scores a cycle.
   parameter int unsigned Lanes = 4,
@@ -9,7 +9,7 @@ module tt_attention_maxima #(
   parameter int unsigned Parts = 4,
   /// Bits of the number of a part.
   localparam int unsigned PartBits = Parts > 1 ? $clog2(Parts) : 1,
-  /// Bits of the number of a query.
+  /// Bits of the index of a query in its item.
   localparam int unsigned IndexBits = $clog2(Queries)
 ) (
   /// Clock.
@@ -22,7 +22,7 @@ module tt_attention_maxima #(
   input  logic                     step_valid_i,
   /// Part of the page.
   input  logic [PartBits-1:0]      step_part_i,
-  /// Its query, of a K pass.
+  /// Its query.
   input  tt_attention_pkg::query_t step_query_i,
   /// Which of the rows are seen.
   input  logic [Lanes-1:0]         step_visible_i,
@@ -32,12 +32,12 @@ module tt_attention_maxima #(
   input  logic                     score_valid_i,
   /// Part of the page.
   input  logic [PartBits-1:0]      score_part_i,
-  /// Its query; only K passes count.
+  /// Its query.
   input  tt_attention_pkg::query_t score_query_i,
   /// The scores.
   input  logic [24*Lanes-1:0]      score_i,
-  /// The item before is still in its V pass or its output.
-  input  logic                     values_busy_i,
+  /// Two items before are in their V passes or outputs.
+  input  logic                     items_busy_i,
   /// Everything is known for the V pass of the item.
   output logic                     prepared_o,
   /// A pulse: the V pass starts.
@@ -54,17 +54,15 @@ module tt_attention_maxima #(
   input  logic [31:0]              quotient_i,
   /// The values of a query are written.
   output logic                     write_o,
-  /// The query.
-  output logic [IndexBits-1:0]     write_index_o,
+  /// The query: bank of the item and index.
+  output logic [IndexBits:0]       write_index_o,
   /// Its largest score.
   output logic [23:0]              max_score_o,
   /// 32768 / X.
   output logic [31:0]              per_step_o,
-  /// X * 256.
+  /// X, or infinity when X * 256 is.
   output logic [31:0]              scale_o
 );
-  localparam logic [31:0] Scale256 = 32'h43800000;  // 256.0
-
   // ---- X ---------------------------------------------------------------------------------------
   (* ram_style = "distributed" *) (* no_rw_check *)
   logic [31:0]          steps [Queries];
@@ -111,7 +109,7 @@ module tt_attention_maxima #(
   end
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) score_valid_q <= 1'b0;
-    else score_valid_q <= score_valid_i && !score_query_i.values;
+    else score_valid_q <= score_valid_i;
   end
   always_ff @(posedge clk_i) begin
     if (score_valid_i) begin
@@ -126,13 +124,13 @@ module tt_attention_maxima #(
   assign score_new = score_first_q || score_q > score_old ? score_q : score_old;
 
   // ---- for the V pass --------------------------------------------------------------------------
-  typedef enum logic [2:0] {Idle, Wait, Read, Ask, Divide, Settle, Write} state_e;
+  typedef enum logic [2:0] {Idle, Wait, Read, Ask, Divide, Write} state_e;
   state_e               state_q;
   logic [IndexBits-1:0] last_q;
   logic [7:0]           member_q;
-  logic [31:0]          largest_q, quotient_q, scaled_q, scaled;
+  logic [31:0]          largest_q, quotient_q, scale_q;
   logic [23:0]          max_q;
-  logic                 prepared_q, scaled_valid, scaled_here_q;
+  logic                 prepared_q, bank_q;
 
   assign step_old  = steps[state_q == Read ? index_q : step_index_q];
   assign score_old = scores[state_q == Read ? index_q : score_index_q];
@@ -141,15 +139,18 @@ module tt_attention_maxima #(
     if (!rst_ni) begin
       state_q    <= Idle;
       prepared_q <= 1'b0;
+      bank_q     <= 1'b0;
     end else begin
-      if (begin_values_i) prepared_q <= 1'b0;
+      if (begin_values_i) begin
+        prepared_q <= 1'b0;
+        bank_q     <= !bank_q;
+      end
       unique case (state_q)
         Idle:   if (score_valid_q && score_last_q) state_q <= Wait;
-        Wait:   if (!values_busy_i) state_q <= Read;
+        Wait:   if (!items_busy_i) state_q <= Read;
         Read:   state_q <= member_q == '0 ? Ask : Write;
         Ask:    if (divide_ready_i) state_q <= Divide;
-        Divide: if (quotient_valid_i) state_q <= Settle;
-        Settle: if (scaled_here_q) state_q <= Write;  // a divide by zero is quicker
+        Divide: if (quotient_valid_i) state_q <= Write;
         default: begin  // Write
           state_q    <= index_q == last_q ? Idle : Read;
           prepared_q <= index_q == last_q;
@@ -169,36 +170,26 @@ module tt_attention_maxima #(
         largest_q <= step_old;
         max_q     <= score_old;
       end
-      Divide: if (quotient_valid_i) quotient_q <= quotient_i;
+      Divide: begin
+        if (quotient_valid_i) quotient_q <= quotient_i;
+        scale_q <= largest_q[30:23] >= 8'd247 ? 32'h7f800000 : largest_q;
+      end
       Write: begin
         index_q  <= index_q + 1'b1;
         member_q <= member_q + 8'd1 == group_i ? '0 : member_q + 1'b1;
       end
       default: ;
     endcase
-    if (state_q == Ask) scaled_here_q <= 1'b0;
-    else if (scaled_valid) scaled_here_q <= 1'b1;
-    if (scaled_valid) scaled_q <= scaled;
   end
-
-  tt_fmul u_scale (
-    .clk_i,
-    .rst_ni,
-    .valid_i (state_q == Ask && divide_ready_i),
-    .a_i     (largest_q),
-    .b_i     (Scale256),
-    .valid_o (scaled_valid),
-    .result_o(scaled)
-  );
 
   assign prepared_o     = prepared_q;
   assign divide_valid_o = state_q == Ask;
   assign divisor_o      = largest_q;
   assign write_o        = state_q == Write;
-  assign write_index_o  = index_q;
+  assign write_index_o  = {bank_q, index_q};
   assign max_score_o    = max_q;
   assign per_step_o     = quotient_q;
-  assign scale_o        = scaled_q;
+  assign scale_o        = scale_q;
 
   logic unused;
   assign unused = ^{step_query_i, score_query_i};

@@ -1,7 +1,8 @@
 /// Scores of a query and a page, Lanes a cycle: from the dots, or from the store.
 ///
 /// A page's scores of the K pass are kept in the store when they fit, in the order in which they
-/// are made, and the V pass takes them in the same order.
+/// are made, and the V pass takes them in the same order. Beside the V pass of an item the K pass of
+/// the next one puts each of its scores where one was read a cycle before.
 module tt_attention_scores #(
   /// Rows of a page.
   parameter int unsigned PageRows = 16,
@@ -54,8 +55,10 @@ module tt_attention_scores #(
   output logic [PartBits-1:0]      score_part_o,
   /// Its query.
   output tt_attention_pkg::query_t score_query_o,
-  /// The scores, 24 bits each, Invisible where a row is not seen.
-  output logic [24*Lanes-1:0]      score_o
+  /// The scores that were made, 24 bits each, Invisible where a row is not seen.
+  output logic [24*Lanes-1:0]      score_o,
+  /// The scores for the V pass: those that were made, or those of the store.
+  output logic [24*Lanes-1:0]      value_score_o
 );
 
   localparam int unsigned Parts     = PageRows / Lanes;
@@ -154,10 +157,7 @@ module tt_attention_scores #(
       .step_i  (steps_q[32*l +: 32]),
       .score_o (scores[24*l +: 24])
     );
-    always_comb begin
-      if (!due_query_o.keys) score[24*l +: 24] = stored[24*l +: 24];
-      else score[24*l +: 24] = due_visible[l] ? scores[24*l +: 24] : tt_attention_pkg::Invisible;
-    end
+    assign score[24*l +: 24] = due_visible[l] ? scores[24*l +: 24] : tt_attention_pkg::Invisible;
   end
 
   // ---- store -----------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ module tt_attention_scores #(
 
   assign write    = due_valid_o && due_query_o.keys && due_query_o.store;
   assign write_at = due_query_o.first && due_query_o.query == '0 && due_part == '0 ? '0 : write_q;
-  assign read     = valid_q[Total-2] && !fetch_query.keys;
+  assign read     = valid_q[Total-2] && fetch_query.values && fetch_query.store;
   assign read_at  = fetch_query.first && fetch_query.query == '0
                     && fetch[Lanes +: PartBits] == '0 ? '0 : read_q;
 
@@ -198,7 +198,8 @@ module tt_attention_scores #(
     if (due_valid_o) begin
       score_part_o  <= due_part;
       score_query_o <= due_query_o;
-      score_o       <= score;
+      if (due_query_o.keys) score_o <= score;
+      if (due_query_o.values) value_score_o <= due_query_o.store ? stored : score;
     end
   end
 

@@ -29,6 +29,8 @@ module tt_attention_tiles #(
   input  logic                            page_keys_i,
   /// With V rows.
   input  logic                            page_values_i,
+  /// With both, of two items.
+  input  logic                            page_pair_i,
   /// A beat of the stream.
   input  logic                            beat_valid_i,
   /// It is taken.
@@ -43,34 +45,32 @@ module tt_attention_tiles #(
   input  logic                            keys_release_i,
   /// A pulse: the oldest tile of V has been read.
   input  logic                            values_release_i,
-  /// A word of all K rows is read.
-  input  logic                            keys_read_i,
-  /// Tile and row word.
-  input  logic [2+WordBits-1:0]           keys_address_i,
-  /// The word, one cycle after.
-  output logic [8*BeatBytes*PageRows-1:0] keys_o,
+  /// Tile and row word of K that are read.
+  input  logic [tt_attention_pkg::BufferBits+WordBits-1:0] keys_address_i,
+  /// Of the second half of the rows.
+  input  logic                            keys_second_i,
+  /// The words of that half, skewed, from one cycle after on.
+  output logic [4*BeatBytes*PageRows-1:0] keys_o,
   /// The steps of a page of keys are read.
   input  logic                            steps_read_i,
   /// Its tile.
-  input  logic [1:0]                      steps_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] steps_buffer_i,
   /// Part of the steps, from one cycle after on.
   input  logic [PartBits-1:0]             steps_part_i,
   /// K steps.
   output logic [32*Lanes-1:0]             key_steps_o,
   /// V steps that came with the keys.
   output logic [32*Lanes-1:0]             seen_steps_o,
-  /// A column word of all V rows is read.
-  input  logic                            values_read_i,
-  /// Its tile.
-  input  logic [1:0]                      values_buffer_i,
-  /// Its number.
+  /// Tile of V that is read.
+  input  logic [tt_attention_pkg::BufferBits-1:0] values_buffer_i,
+  /// The column word.
   input  logic [ColumnBits-1:0]           values_column_i,
-  /// The column word, one cycle after.
-  output logic [4*BeatBytes*PageRows-1:0] values_o,
+  /// The row words that hold it, skewed, from one cycle after on.
+  output logic [8*BeatBytes*PageRows-1:0] values_o,
   /// The steps of a page of values are read.
   input  logic                            ratio_read_i,
   /// Its tile.
-  input  logic [1:0]                      ratio_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] ratio_buffer_i,
   /// Part of the steps, from one cycle after on.
   input  logic [PartBits-1:0]             ratio_part_i,
   /// V steps.
@@ -79,7 +79,9 @@ module tt_attention_tiles #(
   localparam int unsigned RowBits = $clog2(PageRows);
   localparam int unsigned Words   = tt_attention_pkg::Buffers * 2 ** WordBits;
 
-  logic [1:0]             keys_buffer, values_buffer;
+  localparam int unsigned AddressBits = tt_attention_pkg::BufferBits + WordBits;
+
+  logic [tt_attention_pkg::BufferBits-1:0] keys_buffer, values_buffer;
   logic                   keys_row, values_row, keys_step, seen_step, values_step;
   logic [RowBits-1:0]     row;
   logic [WordBits-1:0]    word;
@@ -87,7 +89,7 @@ module tt_attention_tiles #(
 
   logic [1:0]                  write_keys, write_values;
   logic [1:0][RowBits-1:0]     write_row;
-  logic [1:0][2+WordBits-1:0]  write_address;
+  logic [1:0][AddressBits-1:0] write_address;
   logic [1:0][8*BeatBytes-1:0] write_data;
 
   tt_kv_loader #(
@@ -102,6 +104,7 @@ module tt_attention_tiles #(
     .page_ready_o,
     .page_keys_i,
     .page_values_i,
+    .page_pair_i,
     .beat_valid_i,
     .beat_ready_o,
     .beat_data_i,
@@ -143,10 +146,9 @@ module tt_attention_tiles #(
     .data_o         (write_data)
   );
 
-  tt_kv_tile #(
+  tt_key_tile #(
     .Rows (PageRows),
     .Bytes(BeatBytes),
-    .Parts(1),
     .Words(Words)
   ) u_keys (
     .clk_i,
@@ -154,16 +156,14 @@ module tt_attention_tiles #(
     .write_row_i    (write_row),
     .write_address_i(write_address),
     .write_data_i   (write_data),
-    .read_i         (keys_read_i),
     .read_address_i (keys_address_i),
-    .read_part_i    (1'b0),
+    .read_second_i  (keys_second_i),
     .read_data_o    (keys_o)
   );
 
-  tt_kv_tile #(
+  tt_value_tile #(
     .Rows (PageRows),
     .Bytes(BeatBytes),
-    .Parts(2),
     .Words(Words)
   ) u_values (
     .clk_i,
@@ -171,9 +171,7 @@ module tt_attention_tiles #(
     .write_row_i    (write_row),
     .write_address_i(write_address),
     .write_data_i   (write_data),
-    .read_i         (values_read_i),
     .read_address_i ({values_buffer_i, WordBits'(values_column_i >> 1)}),
-    .read_part_i    (values_column_i[0]),
     .read_data_o    (values_o)
   );
 

@@ -3,6 +3,8 @@
 /// Neighbouring slots with one page table form a run, of at most Queries queries for a key-value
 /// head. A run and a key-value head are an item: its pages are streamed twice, first K with the
 /// steps of both, then V; where the scores of a page did not fit the store, K comes again with V.
+/// Where all of them fit, V of an item comes together with K of the next head, which follows it in
+/// memory: a sweep over the pages for both.
 module tt_attention_walk #(
   /// Slots.
   parameter int unsigned Slots = 16,
@@ -96,12 +98,14 @@ module tt_attention_walk #(
   logic [39:0] entry_q, final_q, head_offset_q, scaled_q, address_q, values_offset_q;
   logic [31:0] id_q;
   logic [15:0] stored_q;  // words of the store that the pass has used
-  logic        pass_q, fits, last_page, last_head, last_run, fire, bad;
+  logic        values_q, keys_q;  // what the sweep streams; keys beside values are those of the next head
+  logic        bank_q, fits, last_page, last_head, next_last, last_run, fire, bad;
 
   assign pages     = (rows_q + 33'(PageRows - 1)) >> RowBits;
   assign fits      = 32'(stored_q) + 32'(queries_q) <= ScoreWords;
   assign last_page = page_q + 33'd1 == pages_q;
   assign last_head = kv_head_q + 8'd1 == model_i.kv_heads;
+  assign next_last = kv_head_q + 8'd2 == model_i.kv_heads;
   assign last_run  = from_q + count_q == slots_i;
   assign fire      = state_q == Offer && start_ready_i && page_ready_i;
   assign bad       = state_q == Entry && ids_hit_i && ids_id_i >= model_i.pages;
@@ -110,8 +114,10 @@ module tt_attention_walk #(
     if (!rst_ni) begin
       state_q <= Idle;
       error_o <= 1'b0;
+      bank_q  <= 1'b0;
     end else begin
       error_o <= bad;
+      if (fire && last_page && values_q) bank_q <= !bank_q;
       unique case (state_q)
         Idle:  if (start_i) state_q <= Fetch;
         Fetch: state_q <= Take;
@@ -125,7 +131,7 @@ module tt_attention_walk #(
         Place: state_q <= Offer;
         default: begin  // Offer
           if (fire) begin
-            if (!last_page || !pass_q || !last_head) state_q <= Entry;
+            if (!last_page || !values_q || !last_head) state_q <= Entry;
             else state_q <= last_run ? Idle : Fetch;
           end
         end
@@ -166,12 +172,13 @@ module tt_attention_walk #(
         head_q        <= '0;
         query_q       <= base_q;
         head_offset_q <= kv_base_i;
-        pass_q        <= 1'b0;
+        values_q      <= 1'b0;
+        keys_q        <= 1'b1;
         stored_q      <= '0;
       end
       Entry: id_q      <= bad ? '0 : ids_id_i;
       Scale: scaled_q  <= 40'(id_q) * 40'(model_i.page_bytes);
-      Place: address_q <= scaled_q + head_offset_q + (pass_q && fits ? values_offset_q : '0);
+      Place: address_q <= scaled_q + head_offset_q + (values_q && fits ? values_offset_q : '0);
       default: begin  // Offer
         if (fire) begin
           if (fits) stored_q <= stored_q + 16'(queries_q);
@@ -181,8 +188,10 @@ module tt_attention_walk #(
             page_q   <= '0;
             entry_q  <= table_q;
             stored_q <= '0;
-            pass_q   <= !pass_q;
-            if (pass_q) begin
+            values_q <= !values_q || keys_q;
+            if (!values_q) keys_q <= fits && !last_head;
+            else keys_q <= !keys_q || !next_last;
+            if (values_q) begin
               kv_head_q     <= kv_head_q + 1'b1;
               head_q        <= head_q + model_i.group;
               query_q       <= query_q + shape_i.group_words;
@@ -207,28 +216,31 @@ module tt_attention_walk #(
   assign ids_entry_o  = entry_q;
   assign ids_first_o  = table_q;
   assign ids_final_o  = final_q;
-  assign ids_again_o  = !pass_q || !last_head;
+  assign ids_again_o  = !values_q || !last_head;
 
   assign start_valid_o   = state_q == Offer && page_ready_i;
   assign start_address_o = {address_q[39:SizeBits], SizeBits'(0)};
   assign page_valid_o    = state_q == Offer && start_ready_i;
 
   always_comb begin
-    if (!pass_q) start_beats_o = 32'(shape_i.row_beats) + 2 * StepBeats;
+    if (!values_q) start_beats_o = 32'(shape_i.row_beats) + 2 * StepBeats;
+    else if (keys_q) start_beats_o = 2 * 32'(shape_i.row_beats) + 3 * StepBeats;
     else if (fits) start_beats_o = 32'(shape_i.row_beats) + StepBeats;
     else start_beats_o = 2 * 32'(shape_i.row_beats) + 2 * StepBeats;
     page_o           = '0;
-    page_o.keys      = !pass_q || !fits;
-    page_o.values    = pass_q;
+    page_o.keys      = keys_q || !fits;
+    page_o.values    = values_q;
     page_o.store     = fits;
     page_o.first     = page_q == '0;
     page_o.last      = last_page;
     page_o.last_item = last_head && last_run;
     page_o.row       = 32'({page_q, RowBits'(0)});
-    page_o.query     = query_q;
+    page_o.bank      = bank_q;
+    page_o.query     = values_q && keys_q ? query_q + shape_i.group_words : query_q;
     page_o.queries   = queries_q;
     page_o.slot      = from_q;
-    page_o.head      = head_q;
+    page_o.head      = values_q && keys_q ? head_q + model_i.group : head_q;
+    page_o.item_head = head_q;
   end
 
   logic unused;

@@ -8,8 +8,8 @@ module tt_attention_weights #(
   parameter int unsigned Queries = 128,
   /// Bits of the number of a part.
   localparam int unsigned PartBits = PageRows > Lanes ? $clog2(PageRows / Lanes) : 1,
-  /// Bits of the number of a query.
-  localparam int unsigned IndexBits = $clog2(Queries)
+  /// Bits of the number of a query: bank of its item and index.
+  localparam int unsigned IndexBits = 1 + $clog2(Queries)
 ) (
   /// Clock.
   input  logic                     clk_i,
@@ -32,7 +32,7 @@ module tt_attention_weights #(
   /// The steps of a tile of V are read.
   output logic                     steps_read_o,
   /// The tile.
-  output logic [1:0]               steps_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] steps_buffer_o,
   /// The part of the steps, one cycle after the read and later.
   output logic [PartBits-1:0]      steps_part_o,
   /// The steps of that part.
@@ -55,7 +55,7 @@ module tt_attention_weights #(
   output logic [16*PageRows-1:0]   word_o,
   /// The query.
   output tt_attention_pkg::query_t word_query_o,
-  /// Query whose sum of e is wanted; not while a query is in its V pass.
+  /// Query whose sum of e is wanted; not while its item is in its V pass.
   input  logic [IndexBits-1:0]     total_index_i,
   /// Its sum of e, in the same cycle.
   output logic [47:0]              total_o
@@ -82,23 +82,23 @@ module tt_attention_weights #(
     if (early) steps_part_o <= early_part_i;
   end
 
-  tt_ram #(.Width(32), .Depth(Queries), .Style("distributed")) u_per_step (
+  tt_ram #(.Width(32), .Depth(2 ** IndexBits), .Style("distributed")) u_per_step (
     .clk_i,
     .write_i,
     .write_address_i(write_index_i),
     .write_data_i   (per_step_i),
     .read_i         (steps_read_o),
-    .read_address_i (IndexBits'(early_query_i.query)),
+    .read_address_i ({early_query_i.bank, early_query_i.query[IndexBits-2:0]}),
     .read_data_o    (per_step)
   );
 
-  tt_ram #(.Width(24), .Depth(Queries), .Style("distributed")) u_max (
+  tt_ram #(.Width(24), .Depth(2 ** IndexBits), .Style("distributed")) u_max (
     .clk_i,
     .write_i,
     .write_address_i(write_index_i),
     .write_data_i   (max_score_i),
     .read_i         (due),
-    .read_address_i (IndexBits'(due_query_i.query)),
+    .read_address_i ({due_query_i.bank, due_query_i.query[IndexBits-2:0]}),
     .read_data_o    (max_score)
   );
 
@@ -144,7 +144,7 @@ module tt_attention_weights #(
 
   // ---- sums of e -------------------------------------------------------------------------------
   (* ram_style = "distributed" *) (* no_rw_check *)
-  logic [47:0]          totals [Queries];
+  logic [47:0]          totals [2**IndexBits];
   logic [47:0]          total_new;
   logic [27:0]          sum, sum_q;
   logic                 sum_first_q;
@@ -158,12 +158,12 @@ module tt_attention_weights #(
     if (valid_q[2]) begin
       sum_q       <= sum;
       sum_first_q <= third_query.first && third_part == '0;
-      sum_index_q <= IndexBits'(third_query.query);
+      sum_index_q <= {third_query.bank, third_query.query[IndexBits-2:0]};
     end
     if (valid_q[3]) totals[sum_index_q] <= total_new;
   end
-  assign total_o   = totals[valid_q[3] ? sum_index_q : total_index_i];
-  assign total_new = 48'(sum_q) + (sum_first_q ? '0 : total_o);
+  assign total_o   = totals[total_index_i];
+  assign total_new = 48'(sum_q) + (sum_first_q ? '0 : totals[sum_index_q]);
 
   // ---- a page's weights ------------------------------------------------------------------------
   logic [16*PageRows-1:0] gather_q;

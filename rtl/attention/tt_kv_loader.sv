@@ -1,8 +1,9 @@
 /// Cuts the stream of pages into rows and steps.
 ///
 /// Rows follow each other without gaps in memory, so a row may begin in the middle of a beat. A
-/// cycle cuts one row word, both words of an int4 row of two, or two rows of half a beat: a beat a
-/// cycle for rows of a whole number of beats, and for such that halve a beat.
+/// cycle cuts one row word, both words of an int4 row of two, two rows of half a beat, or a beat of
+/// two rows that fill three: a beat a cycle for rows of a whole number of beats, and for such of half
+/// a beat and of one and a half.
 module tt_kv_loader #(
   /// Bytes of a beat.
   parameter int unsigned BeatBytes = 64,
@@ -29,6 +30,8 @@ module tt_kv_loader #(
   input  logic                     page_keys_i,
   /// V steps and V rows come.
   input  logic                     page_values_i,
+  /// Both come, but of two items: V steps and V rows, then K rows, K steps and V steps.
+  input  logic                     page_pair_i,
   /// A beat of the stream.
   input  logic                     beat_valid_i,
   /// It is taken.
@@ -44,9 +47,9 @@ module tt_kv_loader #(
   /// A pulse: a tile of V is complete after this cycle.
   output logic                     values_loaded_o,
   /// Tile of K that is written.
-  output logic [1:0]               keys_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] keys_buffer_o,
   /// Tile of V that is written.
-  output logic [1:0]               values_buffer_o,
+  output logic [tt_attention_pkg::BufferBits-1:0] values_buffer_o,
   /// K rows are cut.
   output logic                     keys_row_o,
   /// V rows are cut.
@@ -66,7 +69,8 @@ module tt_kv_loader #(
 );
   localparam int unsigned SizeBits  = $clog2(BeatBytes);
   localparam int unsigned StepBeats = (4 * PageRows + BeatBytes - 1) / BeatBytes;
-  localparam logic [2:0]  All       = 3'(tt_attention_pkg::Buffers);
+  localparam int unsigned BufferBits = tt_attention_pkg::BufferBits;
+  localparam logic [BufferBits:0] All = (BufferBits + 1)'(tt_attention_pkg::Buffers);
 
   // Rows are multiples of 8 bytes: so those of a page fill whole beats.
   if (8 * PageRows % BeatBytes != 0) begin : gen_bad_rows
@@ -77,18 +81,19 @@ module tt_kv_loader #(
   section_e section_q, section_next;
 
   logic                   keys_q, values_q, low_valid_q, straddle, complete, fire, last, page_end;
-  logic                   begins, rows, take, ends;
-  logic [2:0]             keys_free_q, values_free_q;
+  logic                   begins, rows, take, ends, keys, values, second_q;
+  logic [BufferBits:0]    keys_free_q, values_free_q;
   logic [SizeBits-1:0]    offset_q;
   logic [SizeBits:0]      length, reach;
   logic [RowBits-1:0]     row_q;
   logic [WordBits-1:0]    word_q;
   logic [8*BeatBytes-1:0] low_q;
-  logic [1:0]             keys_buffer_q, values_buffer_q;
+  logic [BufferBits-1:0]  keys_buffer_q, values_buffer_q;
 
   // ---- what the present cycle uses -------------------------------------------------------------
   assign rows     = section_q == KeyRows || section_q == ValueRows;
-  assign ends     = shape_i.wide || 8'(word_q) + 8'd1 == shape_i.words;
+  assign ends     = shape_i.wide || (shape_i.half && row_q[0])
+                    || 8'(word_q) + 8'd1 == shape_i.words;
   always_comb begin
     length = (SizeBits + 1)'(BeatBytes);
     if (rows && ends) length = shape_i.last_bytes[SizeBits:0];
@@ -104,10 +109,11 @@ module tt_kv_loader #(
 
   assign beat_ready_o = take;
   assign page_end     = fire && last && section_next == None;
+  assign keys         = page_keys_i && (!page_pair_i || second_q);
+  assign values       = page_values_i && !(page_pair_i && second_q);
   assign begins       = page_valid_i && (section_q == None || page_end)
-                        && (!page_keys_i || keys_free_q != '0)
-                        && (!page_values_i || values_free_q != '0);
-  assign page_ready_o = begins;
+                        && (!keys || keys_free_q != '0) && (!values || values_free_q != '0);
+  assign page_ready_o = begins && (!page_pair_i || second_q);
 
   always_comb begin
     unique case (section_q)
@@ -122,21 +128,25 @@ module tt_kv_loader #(
     if (!rst_ni) begin
       section_q     <= None;
       low_valid_q   <= 1'b0;
+      second_q      <= 1'b0;
       keys_free_q   <= All;
       values_free_q <= All;
     end else begin
-      if (begins) section_q <= page_keys_i ? KeyRows : ValueSteps;
+      if (begins) second_q <= page_pair_i && !second_q;
+      if (begins) section_q <= keys ? KeyRows : ValueSteps;
       else if (fire && last) section_q <= section_next;
       if (take) low_valid_q <= beat_valid_i;
-      keys_free_q   <= keys_free_q + 3'(keys_release_i) - 3'(begins && page_keys_i);
-      values_free_q <= values_free_q + 3'(values_release_i) - 3'(begins && page_values_i);
+      keys_free_q   <= keys_free_q + (BufferBits + 1)'(keys_release_i)
+                       - (BufferBits + 1)'(begins && keys);
+      values_free_q <= values_free_q + (BufferBits + 1)'(values_release_i)
+                       - (BufferBits + 1)'(begins && values);
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (begins) begin
-      keys_q   <= page_keys_i;
-      values_q <= page_values_i;
+      keys_q   <= keys;
+      values_q <= values;
     end
     if (take && beat_valid_i) low_q <= beat_data_i;
     if (section_q == None || (fire && last)) begin

@@ -1,7 +1,9 @@
 /// Writes what the loader cuts: int4 extended to int8, even and odd rows by a bus each.
 ///
 /// Two rows of half a beat go at once. Of both words of an int4 row the second follows a cycle
-/// later, when the other bus has the first of the next row. What follows a row in its last word is
+/// later, when the other bus has the first of the next row. Of two rows of a beat and a half each,
+/// the second word of the first row comes with the start of the second row, which waits for the rest;
+/// then both words of that row are here. What follows a row in its last word is
 /// left as it comes: queries are zero there and columns are not used.
 module tt_kv_spread #(
   /// Bytes of a beat.
@@ -24,9 +26,9 @@ module tt_kv_spread #(
   /// V rows are cut.
   input  logic                         values_row_i,
   /// Tile of K.
-  input  logic [1:0]                   keys_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] keys_buffer_i,
   /// Tile of V.
-  input  logic [1:0]                   values_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] values_buffer_i,
   /// The row.
   input  logic [RowBits-1:0]           row_i,
   /// Number of the row word.
@@ -40,17 +42,16 @@ module tt_kv_spread #(
   /// Row of each bus.
   output logic [1:0][RowBits-1:0]      row_o,
   /// Tile and row word of each bus.
-  output logic [1:0][2+WordBits-1:0]   address_o,
+  output logic [1:0][tt_attention_pkg::BufferBits+WordBits-1:0] address_o,
   /// The row word of each bus.
   output logic [1:0][8*BeatBytes-1:0]  data_o
 );
   localparam int unsigned Half = BeatBytes / 2;
 
-  logic [8*BeatBytes-1:0] first, second, later_q;
-  logic [1:0]             buffer;
-  logic                   cut, later_keys_q, later_values_q;
+  logic [8*BeatBytes-1:0] first, second, joined, later_q;
+  logic [tt_attention_pkg::BufferBits-1:0] buffer, later_buffer_q;
+  logic                   cut, joins, both, later_keys_q, later_values_q;
   logic [RowBits-1:0]     later_row_q;
-  logic [1:0]             later_buffer_q;
 
   for (genvar i = 0; i < BeatBytes; i++) begin : gen_byte
     logic [3:0] low, high;
@@ -61,6 +62,10 @@ module tt_kv_spread #(
                                            : window_i[8*(Half+i%Half) +: 8];
   end
 
+  // The rest of the first word, and the second: its start came with the row before.
+  assign joined = {window_i[4*BeatBytes-1:0], later_q[4*BeatBytes-1:0]};
+  assign joins  = shape_i.half && row_i[0];
+  assign both   = shape_i.wide || joins;
   assign cut    = keys_row_i || values_row_i;
   assign buffer = keys_row_i ? keys_buffer_i : values_buffer_i;
 
@@ -69,12 +74,12 @@ module tt_kv_spread #(
       later_keys_q   <= 1'b0;
       later_values_q <= 1'b0;
     end else begin
-      later_keys_q   <= keys_row_i && shape_i.wide;
-      later_values_q <= values_row_i && shape_i.wide;
+      later_keys_q   <= keys_row_i && both;
+      later_values_q <= values_row_i && both;
     end
   end
   always_ff @(posedge clk_i) begin
-    if (cut && shape_i.wide) begin
+    if (cut && (shape_i.wide || shape_i.half)) begin
       later_q        <= second;
       later_row_q    <= row_i;
       later_buffer_q <= buffer;
@@ -100,7 +105,8 @@ module tt_kv_spread #(
       if (mine || beside) begin
         row_o[b]     <= mine ? row_i : row_i + 1'b1;
         address_o[b] <= {buffer, word_i};
-        data_o[b]    <= mine ? first : second;
+        if (b == 1 && joins) data_o[b] <= joined;
+        else data_o[b] <= mine ? first : second;
       end else if (later) begin
         row_o[b]     <= later_row_q;
         address_o[b] <= {later_buffer_q, WordBits'(1)};

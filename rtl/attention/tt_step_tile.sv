@@ -16,7 +16,7 @@ module tt_step_tile #(
   /// A beat of steps is written.
   input  logic                   write_i,
   /// Its tile.
-  input  logic [1:0]             write_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] write_buffer_i,
   /// Its number.
   input  logic [RowBits-1:0]     write_beat_i,
   /// The beat.
@@ -24,7 +24,7 @@ module tt_step_tile #(
   /// The steps of a tile are read.
   input  logic                   read_i,
   /// The tile.
-  input  logic [1:0]             read_buffer_i,
+  input  logic [tt_attention_pkg::BufferBits-1:0] read_buffer_i,
   /// Which Lanes steps of the tile that was read a cycle ago, or before.
   input  logic [PartBits-1:0]    part_i,
   /// They, in the same cycle as part_i.

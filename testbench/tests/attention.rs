@@ -425,6 +425,35 @@ fn decode_is_as_fast_as_its_stream() {
     }
 }
 
+/// Cycles of whole commands of real shapes; what each of them is compared with is docs/results.
+#[test]
+fn cycles_of_layers() {
+    let mut bench = Bench::new(EDGE, "layers");
+    let mut random = Random::new(seed(), "layer scenes");
+    bench.timing(MemoryTiming { latency: 60, ..MemoryTiming::IDEAL }, 0.0);
+    let (large, small) = (model(20, 5, 128, false), model(16, 16, 96, false));
+    for (what, model, contexts, run) in [
+        ("decode 1@128, heads of 128", large, vec![128], 1),
+        ("decode 1@128, heads of 96", small, vec![128], 1),
+        ("decode 1@1000, heads of 96", small, vec![1000], 1),
+        ("decode 16@128", large, vec![128; 16], 1),
+        ("decode 16@1000", large, vec![1000; 16], 1),
+        ("prefill 16@0", large, vec![0], 16),
+        ("prefill 16@112", large, vec![112], 16),
+        ("prefill 16@496", large, vec![496], 16),
+    ] {
+        let slots = contexts
+            .iter()
+            .enumerate()
+            .flat_map(|(sequence, &rows)| (0..run).map(move |i| prompt(sequence, rows, i)))
+            .collect();
+        let lengths: Vec<usize> = contexts.iter().map(|rows| rows + run).collect();
+        let scene = Scene::new(&mut random, EDGE, model, Content::Usual, &lengths, slots);
+        let cost = bench.run(what, &scene);
+        println!("{what}: {} cycles, {} beats", cost.cycles, cost.beats);
+    }
+}
+
 fn random_rows(shape: Shape, purpose: &str) {
     rows_on(&mut Writer::new(shape, purpose), shape, purpose);
 }

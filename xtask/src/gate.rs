@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("tools", || tools::install(Group::Gate).map(|_| ())),
     ("format", || process::run("cargo", &["fmt", "--all", "--check"])),
     ("clippy", || {

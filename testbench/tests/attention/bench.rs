@@ -46,7 +46,7 @@ pub struct Bench {
     pub random: Random,
 }
 
-const MEMORY: usize = 1 << 23;
+const MEMORY: usize = 1 << 25;
 
 impl Bench {
     pub fn new(shape: Shape, purpose: &str) -> Bench {

@@ -15,24 +15,32 @@ use std::{
 use terntable_testbench::build::workspace_root;
 
 /// (what it breaks, file, text, instead)
-const MUTANTS: [(&str, &str, &str, &str); 24] = [
+const MUTANTS: [(&str, &str, &str, &str); 27] = [
     ("a mask's last bit", "tt_attention_visible.sv", "33'sd32", "33'sd31"),
     ("rows before the history", "tt_attention_visible.sv", "~({PageRows{1'b1}} << rest)", "'0"),
     ("saturation of scores", "tt_score_lane.sv", "? 24'h800001 :", "? 24'h7fffff :"),
     ("a word of the table", "tt_exp2_table.sv", "24'h800000", "24'h7fffff"),
     ("far weights", "tt_weight_lane.sv", "17'd23", "17'd22"),
     ("rounding of w", "tt_weight_lane.sv", "40'h400000", "40'h3fffff"),
-    ("what is too much in a pair", "tt_dot_pair.sv", "-{excess_i", "{excess_i"),
-    ("the borrow of a pair", "tt_dot_pair.sv", "+ 18'(sum_q[17])", ""),
+    ("the bias of a cascade", "tt_dot_array.sv", "2 ** 17 - 2 ** 9", "2 ** 17"),
+    (
+        "the sign of an odd sum",
+        "tt_dot_array.sv",
+        "odds[19*c+:19]  = sum[36:18]",
+        "odds[19*c+:19] = {sum[35], sum[35:18]}",
+    ),
+    ("the second half of the rows", "tt_attention_issue.sv", "cycle_q >= shape_i.words", "1'b0"),
+    ("a query without its skew", "tt_dot_array.sv", ".Cycles(p)", ".Cycles(1)"),
+    (
+        "a tile that is still read",
+        "tt_value_array.sv",
+        "valid_q[Rows-1] && close_q[Rows-1]",
+        "valid_q[0] && close_q[0]",
+    ),
     ("X of the first page", "tt_attention_maxima.sv", "step_first_q || step_q", "step_q"),
     ("X without what is hidden", "tt_attention_maxima.sv", "step_visible_i[l] &&", ""),
     ("M of the first page", "tt_attention_maxima.sv", "score_first_q || score_q", "score_q"),
-    (
-        "X * 256 of a divide by zero",
-        "tt_attention_maxima.sv",
-        "(quotient_valid_i) state_q <= Settle",
-        "(quotient_valid_i) state_q <= Write",
-    ),
+    ("infinite X * 256", "tt_attention_maxima.sv", ">= 8'd247", ">= 8'd248"),
     ("heads of one slot", "tt_attention_maxima.sv", "member_q == '0 ? Ask", "index_q == '0 ? Ask"),
     ("the store's end", "tt_attention_walk.sv", "<= ScoreWords;", "<= ScoreWords + 1;"),
     ("runs", "tt_attention_walk.sv", "slot_q.page_table == table_q", "1'b1"),
