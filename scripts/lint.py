@@ -23,6 +23,10 @@ ENGINE = {
     "sim-small": {"Slots": 4, "Rows": 5, "Groups": 5, "BeatBytes": 16, "PanelTiles": 512},
     "1 slot": {"Slots": 1},
     "4 slots": {"Slots": 4},
+    "select": {"Slots": 3, "Engine": 1},
+    "DSP trees": {"Slots": 3, "DspSums": 1},
+    "DSP trees, small": {"Slots": 1, "Rows": 5, "Groups": 10, "BeatBytes": 32, "DspSums": 1},
+    "all DSP": {"DspSums": 2, "AccBits": 20},
     "6 slots": {"Slots": 6},
     "odd": {"Slots": 3, "Rows": 1, "Groups": 10, "BeatBytes": 8, "PanelTiles": 300},
     "1 tile": {"Slots": 2, "PanelTiles": 1},
@@ -35,6 +39,8 @@ ENGINE_REFUSED = {
     "8 rows of 9 bytes in 64": {"Rows": 8},
     "24 bytes a beat": {"BeatBytes": 24, "Rows": 1},
     "32-bit sums": {"AccBits": 32},
+    "select in DSP blocks": {"Engine": 1, "DspSums": 1},
+    "a chain of 35 groups": {"Rows": 1, "Groups": 35, "DspSums": 1},
 }
 
 
@@ -112,19 +118,22 @@ def verible():
     return (run.stdout + run.stderr).strip()
 
 
+def common():
+    """The sources of every family; FOLDER/FAMILY/FILE replaces one of them in synthesis."""
+    return [path for path in RTL.rglob("*.sv") if not {"formal", "xcup"} & set(path.parts)]
+
+
 def files_listed():
     """Files that the lists and the folders do not agree on."""
     listed = {line for name in ("engine.f", "card.f")
               for line in (RTL / name).read_text().splitlines() if line.endswith(".sv")}
-    present = {str(path.relative_to(RTL)) for path in RTL.rglob("*.sv")
-               if "formal" not in path.parts}
+    present = {str(path.relative_to(RTL)) for path in common()}
     return "\n".join(sorted(listed ^ present))
 
 
 def needed(top):
     """The files that a top needs, packages first, each after what it names."""
-    texts = {path: re.sub(r"//.*", "", path.read_text()) for path in RTL.rglob("*.sv")
-             if "formal" not in path.parts}
+    texts = {path: re.sub(r"//.*", "", path.read_text()) for path in common()}
     places = {name: path for path, text in texts.items()
               for name in re.findall(r"^(?:module|package)\s+(\w+)", text, re.M)}
     order = []

@@ -1,7 +1,7 @@
 """Area of tt_engine or of a card by Yosys, counted raw: a line a module, or a line a unit.
 
     scripts/synth.py [--slots 16] [--rows 7] [--groups 15] [--beat-bytes 64] [--panel-tiles 2048]
-                     [--family xcup|ecp5] [--json FILE] [--limit LUT_PER_MAC]
+                     [--engine table|select] [--dsp-sums 0|1|2] [--family xcup|ecp5] [--json FILE] [--limit LUT_PER_MAC]
     scripts/synth.py --card kv260 [--unit tt_multiply ...] [--modules] [--family ...] [--json FILE]
 
 Synthesis keeps the hierarchy, so the equal slots are synthesised once and multiplied. Raw count:
@@ -193,6 +193,8 @@ def main():
     parser.add_argument("--groups", type=int, default=15)
     parser.add_argument("--beat-bytes", type=int, default=64)
     parser.add_argument("--panel-tiles", type=int, default=2048)
+    parser.add_argument("--engine", choices=["table", "select"], default="table")
+    parser.add_argument("--dsp-sums", type=int, default=0)
     parser.add_argument("--family", choices=RULES, default="xcup")
     parser.add_argument("--json", type=Path, help="write the result here as well")
     parser.add_argument("--limit", type=float, help="fail above this many LUTs per MAC/cycle")
@@ -204,7 +206,8 @@ def main():
     if options.card:
         return card_table(options, version)
     parameters = {"Slots": options.slots, "Rows": options.rows, "Groups": options.groups,
-                  "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles}
+                  "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles,
+                  "Engine": int(options.engine == "select"), "DspSums": options.dsp_sums}
 
     begin = time.monotonic()
     statistics = synthesise(TOP, files("engine.f", options.family), options.family, parameters)
