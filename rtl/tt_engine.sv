@@ -15,7 +15,11 @@ module tt_engine #(
   parameter int unsigned PanelTiles = 2048,
   /// Bits of a partial sum: exact for K up to 2 ** (AccBits - 8) - 1.
   parameter int unsigned AccBits = 24,
-  /// Slots of a result word, and table builders.
+  /// How products are made: 0 by table lookup, 1 by selecting activations.
+  parameter int unsigned Engine = 0,
+  /// What adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 the partial sums as well.
+  parameter int unsigned DspSums = 0,
+  /// Slots of a result word.
   localparam int unsigned Lanes = Slots < 4 ? Slots : 4
 ) (
   /// Clock.
@@ -213,7 +217,9 @@ module tt_engine #(
     .Groups    (Groups),
     .BeatBytes (BeatBytes),
     .PanelTiles(PanelTiles),
-    .AccBits   (AccBits)
+    .AccBits   (AccBits),
+    .Engine    (Engine),
+    .DspSums   (DspSums)
   ) u_tlmm (
     .clk_i,
     .rst_ni,

@@ -10,6 +10,11 @@ package tt_pkg;
   /// Bits of job_t.
   localparam int unsigned JobBits = 40;
 
+  /// How products are made: by lookup in tables, or by selecting activations.
+  localparam int unsigned EngineTable  = 0;
+  /// By selecting activations.
+  localparam int unsigned EngineSelect = 1;
+
   /// Why a cycle consumed no beat; at most one bit is set.
   typedef struct packed {
     logic order;    // the partial sum of the beat is still on its way

@@ -1,7 +1,7 @@
 """Area and levels of the RTL by Yosys, counted raw: of the engine, of a whole card, of its units.
 
     scripts/synth.py [--slots 16] [--rows 7] [--groups 15] [--beat-bytes 64] [--panel-tiles 2048]
-                     [--family xcup|ecp5] [--json FILE]
+                     [--engine table|select] [--dsp-sums 0|1|2] [--family xcup|ecp5] [--json FILE]
     scripts/synth.py --card kv260 [--family xcup|ecp5] [--modules] [--json FILE]
     scripts/synth.py --card kv260 --unit tt_multiply [--unit ...] [--modules] ...
     scripts/synth.py --ceilings
@@ -292,7 +292,8 @@ def engine(options, version):
     """Synthesises tt_engine and prints what each module takes."""
     result = engine_measured(options.family, {
         "Slots": options.slots, "Rows": options.rows, "Groups": options.groups,
-        "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles})
+        "BeatBytes": options.beat_bytes, "PanelTiles": options.panel_tiles,
+        "Engine": int(options.engine == "select"), "DspSums": options.dsp_sums})
     macs, table = result["mac_per_cycle"], {}
     for unit in result["modules"].values():
         for name, line in unit.items():
@@ -343,6 +344,8 @@ def main():
     parser.add_argument("--groups", type=int, default=15)
     parser.add_argument("--beat-bytes", type=int, default=64)
     parser.add_argument("--panel-tiles", type=int, default=2048)
+    parser.add_argument("--engine", choices=["table", "select"], default="table")
+    parser.add_argument("--dsp-sums", type=int, default=0)
     parser.add_argument("--family", choices=RULES, default="xcup")
     parser.add_argument("--json", type=Path, help="write the result here as well")
     parser.add_argument("--card", help="this card as one netlist instead of the engine")

@@ -6,7 +6,10 @@ use crate::{
     card::{Card, state_range},
 };
 use std::{fmt, path::PathBuf};
-use terntable_golden::card::{command::STATE, config::CardConfig};
+use terntable_golden::card::{
+    command::STATE,
+    config::{CardConfig, Engine},
+};
 pub use terntable_testbench::engine::FaultUnit;
 use terntable_testbench::{
     build::Storage,
@@ -61,7 +64,9 @@ pub fn fault_bits(unit: FaultUnit, card: &CardConfig) -> usize {
     let geometry = card.geometry();
     match unit {
         // The first table of slot 0: fourteen entries of ten bits.
-        FaultUnit::Table => 14 * 10,
+        FaultUnit::Table if card.engine == Engine::Table => 14 * 10,
+        // The activations of slot 0.
+        FaultUnit::Table => 8 * geometry.block_cols(),
         // The rows of a beat; what is left of it is padding.
         FaultUnit::Weight => 8 * geometry.rows * geometry.row_bytes(),
         // The first tile: 24 bits a sum, row by row, slot by slot.
@@ -70,9 +75,10 @@ pub fn fault_bits(unit: FaultUnit, card: &CardConfig) -> usize {
 }
 
 /// The storage that a fault of a unit changes.
-pub fn fault_storage(unit: FaultUnit) -> Storage {
+pub fn fault_storage(unit: FaultUnit, engine: Engine) -> Storage {
     match unit {
-        FaultUnit::Table => Storage::new("tt_table", "memory"),
+        FaultUnit::Table if engine == Engine::Table => Storage::new("tt_table", "memory"),
+        FaultUnit::Table => Storage::new("tt_select_slot", "block_q"),
         FaultUnit::Weight => Storage::new("tt_fifo", "data_q"),
         FaultUnit::Accumulator => Storage::new("tt_partial_sums", "memory"),
     }
@@ -111,9 +117,10 @@ impl SimCard {
     /// storage writable: [`fault_storage`].
     pub fn fault_in_multiply(&mut self, Fault { unit, bit }: Fault) {
         let (name, element, bit) = match unit {
-            FaultUnit::Table => {
-                ("gen_slot[0].u_slot.gen_group[0].u_table.memory", bit / 10, bit % 10)
+            FaultUnit::Table if self.config.engine == Engine::Table => {
+                ("gen_slot[0].u_tables.gen_group[0].u_table.memory", bit / 10, bit % 10)
             }
+            FaultUnit::Table => ("gen_slot[0].u_slot.block_q", 0, bit),
             FaultUnit::Weight => ("u_multiply.u_reader.u_beats.data_q", 0, bit),
             FaultUnit::Accumulator => ("u_tlmm.u_sums.memory", 0, bit),
         };

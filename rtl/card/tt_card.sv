@@ -8,6 +8,10 @@ module tt_card #(
   parameter int unsigned Rows = 5,
   /// Groups of three columns of a block, a multiple of 5.
   parameter int unsigned Groups = 5,
+  /// How products are made: 0 by table lookup, 1 by selecting activations.
+  parameter int unsigned Engine = 0,
+  /// What the engine adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 the partial sums too.
+  parameter int unsigned DspSums = 0,
   /// AXI4 memory ports, a power of two.
   parameter int unsigned Ports = 1,
   /// Bytes of a transfer of a port, a power of two.
@@ -349,6 +353,8 @@ module tt_card #(
     .Slots        (Slots),
     .Rows         (Rows),
     .Groups       (Groups),
+    .Engine       (Engine),
+    .DspSums      (DspSums),
     .BeatBytes    (BeatBytes),
     .PanelTiles   (PanelTiles),
     .Lanes        (Lanes),

@@ -10,6 +10,10 @@ module tt_units #(
   parameter int unsigned Rows = 5,
   /// Groups of three columns of a block.
   parameter int unsigned Groups = 5,
+  /// How products are made: 0 by table lookup, 1 by selecting activations.
+  parameter int unsigned Engine = 0,
+  /// What the engine adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 the partial sums too.
+  parameter int unsigned DspSums = 0,
   /// Bytes of a beat.
   parameter int unsigned BeatBytes = 16,
   /// Tiles of the largest panel.
@@ -170,6 +174,8 @@ module tt_units #(
     .Slots     (Slots),
     .Rows      (Rows),
     .Groups    (Groups),
+    .Engine    (Engine),
+    .DspSums   (DspSums),
     .BeatBytes (BeatBytes),
     .PanelTiles(PanelTiles),
     .Lanes     (Lanes),

@@ -11,6 +11,10 @@ module tt_multiply #(
   parameter int unsigned Rows = 7,
   /// Groups of three weights of a row, a multiple of 5.
   parameter int unsigned Groups = 15,
+  /// How products are made: 0 by table lookup, 1 by selecting activations.
+  parameter int unsigned Engine = 0,
+  /// What the engine adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 the partial sums too.
+  parameter int unsigned DspSums = 0,
   /// Bytes of a beat.
   parameter int unsigned BeatBytes = 64,
   /// Tiles of the largest panel.
@@ -194,7 +198,9 @@ module tt_multiply #(
     .Groups    (Groups),
     .BeatBytes (BeatBytes),
     .PanelTiles(PanelTiles),
-    .AccBits   (AccBits)
+    .AccBits   (AccBits),
+    .Engine    (Engine),
+    .DspSums   (DspSums)
   ) u_tlmm (
     .clk_i,
     .rst_ni,

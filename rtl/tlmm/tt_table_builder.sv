@@ -5,11 +5,16 @@
 /// in one trit, so an entry is the one before plus or minus one activation. A word is taken every
 /// 14 cycles at most; its first entry (value 0) is written in the cycle after, its last 14 cycles
 /// after.
+///
+/// With DspSums four groups share a DSP block, and an entry comes with 512 added, as tt_sum_chain
+/// wants it.
 module tt_table_builder #(
   /// Groups of three activations.
   parameter int unsigned Groups = 15,
   /// Bits of the tag that goes with the activations.
-  parameter int unsigned TagBits = 1
+  parameter int unsigned TagBits = 1,
+  /// Entries in DSP blocks, 512 added.
+  parameter bit          DspSums = 1'b0
 ) (
   /// Clock.
   input  logic                 clk_i,
@@ -27,12 +32,12 @@ module tt_table_builder #(
   output logic                 write_o,
   /// The value that the entries belong to, 0..13.
   output logic [3:0]           value_o,
-  /// The entry of group g, -384..384, in bits 10g+9..10g.
+  /// The entry of group g, -384..384 (128..896 with DspSums), in bits 10g+9..10g.
   output logic [10*Groups-1:0] entries_o,
   /// The tag of these tables.
   output logic [TagBits-1:0]   tag_o
 );
-  localparam int unsigned EntryBits = 10;  // -384..384
+  localparam int unsigned EntryBits = 10;
 
   // The entry that a lane is at, and the move to the next one: by which activation, and whether it
   // is subtracted.
@@ -68,6 +73,7 @@ module tt_table_builder #(
   logic [24*Groups-1:0] data_q;
   logic [TagBits-1:0]   tag_q;
   logic                 load;
+  logic [EntryBits*Groups-1:0] addends;  // the activations of this step
 
   assign ready_o = ~busy_q | (step_q.value == Last.value);
   assign load    = valid_i & ready_o;
@@ -92,22 +98,48 @@ module tt_table_builder #(
   end
 
   for (genvar g = 0; g < Groups; g++) begin : gen_group
-    logic [7:0]           activation;
-    logic [EntryBits-1:0] addend, entry_q;
-    logic                 unused;
-
-    // Three activations, two bits of choice and the sign: a LUT6 a bit.
+    logic [7:0] activation;
+    // Three activations, two bits of choice and, in the adder, the sign: a LUT6 a bit.
     assign activation = ({8{step_q.choice == 2'd0}} & data_q[24*g +: 8])
                       | ({8{step_q.choice[0]}} & data_q[24*g+8 +: 8])
                       | ({8{step_q.choice[1]}} & data_q[24*g+16 +: 8]);
-    assign addend = {{2{activation[7]}}, activation} ^ {EntryBits{step_q.minus}};
+    assign addends[EntryBits*g +: EntryBits] = {{2{activation[7]}}, activation};
+  end
 
-    // The extra low bit carries the one of the two's complement.
-    always_ff @(posedge clk_i) begin
-      if (load) entry_q <= '0;
-      else {entry_q, unused} <= {entry_q, step_q.minus} + {addend, step_q.minus};
+  if (DspSums) begin : gen_dsp
+    for (genvar b = 0; b < Groups; b += 4) begin : gen_block
+      localparam int unsigned Fields = b + 4 < Groups ? 4 : Groups - b;
+      logic [47:0] operand, sum;
+      for (genvar f = 0; f < 4; f++) begin : gen_field
+        if (f < Fields) begin : gen_group
+          assign operand[12*f +: 12] = 12'($signed(addends[EntryBits*(b+f) +: EntryBits]));
+          assign entries_o[EntryBits*(b+f) +: EntryBits] = sum[12*f +: EntryBits];
+        end else begin : gen_none
+          assign operand[12*f +: 12] = '0;
+        end
+      end
+      tt_dsp_accumulate #(.Start(12'd512)) u_entries (
+        .clk_i,
+        .start_i(load),
+        .a_i    (operand),
+        .minus_i(step_q.minus),
+        .sum_o  (sum)
+      );
+      logic unused;
+      assign unused = ^sum;
     end
-    assign entries_o[EntryBits*g +: EntryBits] = entry_q;
+  end else begin : gen_lut
+    for (genvar g = 0; g < Groups; g++) begin : gen_group
+      logic [EntryBits-1:0] addend, entry_q;
+      logic                 unused;
+      assign addend = addends[EntryBits*g +: EntryBits] ^ {EntryBits{step_q.minus}};
+      // The extra low bit carries the one of the two's complement.
+      always_ff @(posedge clk_i) begin
+        if (load) entry_q <= '0;
+        else {entry_q, unused} <= {entry_q, step_q.minus} + {addend, step_q.minus};
+      end
+      assign entries_o[EntryBits*g +: EntryBits] = entry_q;
+    end
   end
 
   assign write_o = busy_q;

@@ -9,7 +9,9 @@ module tt_table_front #(
   /// Lanes, at most Slots.
   parameter int unsigned Lanes = 4,
   /// Groups of a row.
-  parameter int unsigned Groups = 15
+  parameter int unsigned Groups = 15,
+  /// Sums in chains of DSP blocks, which read a bank for Groups / 3 cycles longer.
+  parameter bit          DspSums = 1'b0
 ) (
   /// Clock.
   input  logic                       clk_i,
@@ -31,7 +33,7 @@ module tt_table_front #(
   input  logic [24*Groups-1:0]       act_data_i,
   /// Bank b is complete and can be read in the next cycle.
   output logic [1:0]                 bank_ready_o,
-  /// Bank b has been read for the last time, or is in this cycle's following one; may be refilled.
+  /// The last beat that needs bank b is consumed: it is looked up from the next cycle on.
   input  logic [1:0]                 bank_free_i,
   /// Slot s writes an entry in each of its tables.
   output logic [Slots-1:0]           write_o,
@@ -50,9 +52,11 @@ module tt_table_front #(
   logic                 bank_q, last_slot, last_block, take;
   logic [1:0]           taken_q;  // every word of the bank's block is taken
   logic [1:0]           working;  // a lane still writes to the bank
+  logic [1:0]           resting;  // it is free, but still read
   logic [Lanes-1:0]     lane_ready, lane_write, lane_bank;
 
-  assign act_ready_o = job_valid_i & ~taken_q[bank_q] & |(lane_q & lane_ready);
+  assign act_ready_o = job_valid_i & ~taken_q[bank_q] & ~resting[bank_q]
+                       & |(lane_q & lane_ready);
   assign take        = act_valid_i & act_ready_o;
   assign last_slot   = 16'(slot_q) + 16'd1 == 16'(job_slots_i);
   assign last_block  = block_q + 16'd1 == job_blocks_i;
@@ -84,11 +88,26 @@ module tt_table_front #(
     end
   end
 
+  if (DspSums) begin : gen_rest
+    localparam int unsigned Links = (Groups + 2) / 3;
+    logic [2*Links-1:0] rest_q;
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) rest_q <= '0;
+      else rest_q <= {rest_q[2*Links-3:0], bank_free_i};
+    end
+    always_comb begin
+      resting = '0;
+      for (int unsigned i = 0; i < Links; i++) resting = resting | rest_q[2*i +: 2];
+    end
+  end else begin : gen_no_rest
+    assign resting = '0;
+  end
+
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     logic [3:0]           value;
     logic [RoundBits-1:0] lane_round;
 
-    tt_table_builder #(.Groups(Groups), .TagBits(1 + RoundBits)) u_builder (
+    tt_table_builder #(.Groups(Groups), .TagBits(1 + RoundBits), .DspSums(DspSums)) u_builder (
       .clk_i,
       .rst_ni,
       .valid_i  (take & lane_q[l]),

@@ -1,9 +1,8 @@
-/// The datapath of the engine: ternary weights times int8 activations by table lookup.
+/// The datapath of the engine: ternary weights times int8 activations, by table lookup or without.
 ///
 /// A beat of weights a cycle, whatever the number of slots. docs/engine.md has the order of the
-/// streams and the code of the weights. A beat is decoded in the cycle in which it is consumed
-/// (cycle 0), looked up in cycle 1, summed over the groups from cycle 2, and its partial sums are
-/// back in memory in cycle $clog2(Groups) + 4.
+/// streams and the code of the weights. A beat is consumed in cycle 0, its sums over the columns
+/// come in cycle SumsCycle, and its partial sums are back in memory two cycles later.
 module tt_tlmm #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -17,7 +16,11 @@ module tt_tlmm #(
   parameter int unsigned PanelTiles = 2048,
   /// Bits of a partial sum.
   parameter int unsigned AccBits = 24,
-  /// Table builders, and slots of a result word.
+  /// How products are made: tt_pkg::EngineTable or EngineSelect.
+  parameter int unsigned Engine = 0,
+  /// What adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 the partial sums as well.
+  parameter int unsigned DspSums = 0,
+  /// Slots of a result word.
   localparam int unsigned Lanes = Slots < 4 ? Slots : 4
 ) (
   /// Clock.
@@ -57,16 +60,24 @@ module tt_tlmm #(
   /// Why none is, while a job waits for one.
   output tt_pkg::lost_t                 lost_o
 );
-  localparam int unsigned RowBytes = 3 * Groups / 5;
-  localparam int unsigned TileBits = PanelTiles > 1 ? $clog2(PanelTiles) : 1;
-  localparam int unsigned Levels   = $clog2(Groups);
-  localparam int unsigned SumBits  = 10 + Levels;
-  localparam int unsigned Units    = Groups / 5;
-  localparam int unsigned Lookups  = Groups * Rows;
-  localparam int unsigned JobBits  = tt_pkg::JobBits;
+  localparam bit          Select    = Engine == tt_pkg::EngineSelect;
+  localparam int unsigned RowBytes  = 3 * Groups / 5;
+  localparam int unsigned TileBits  = PanelTiles > 1 ? $clog2(PanelTiles) : 1;
+  localparam int unsigned Levels    = Select ? $clog2(3 * Groups) : $clog2(Groups);
+  localparam int unsigned SumBits   = Levels + (Select ? 8 : 10);
+  // The cycle in which the sums of a beat are there, and that in which their old sums are fetched.
+  localparam int unsigned SumsCycle = DspSums != 0 ? (Groups + 2) / 3 + 4 : Levels + 2;
+  localparam int unsigned ReadCycle = DspSums == 2 ? SumsCycle - 1 : SumsCycle - 2;
+  localparam int unsigned JobBits   = tt_pkg::JobBits;
 
   if (Slots < 1 || Slots > 64) begin : gen_bad_slots
     $fatal(1, "tt_tlmm: Slots must be 1..64");
+  end
+  if (Engine > 1 || DspSums > 2 || (Select && DspSums != 0)) begin : gen_bad_engine
+    $fatal(1, "tt_tlmm: Engine must be 0 or 1, DspSums 0..2, and 0 without tables");
+  end
+  if (DspSums != 0 && Groups > 32) begin : gen_bad_chain
+    $fatal(1, "tt_tlmm: a chain of DSP blocks adds at most 32 groups");
   end
   if (Rows < 1 || Groups < 5 || Groups % 5 != 0) begin : gen_bad_groups
     $fatal(1, "tt_tlmm: Groups must be a multiple of 5, Rows at least 1");
@@ -79,12 +90,12 @@ module tt_tlmm #(
   end
 
   // ---- jobs ------------------------------------------------------------------------------------
-  localparam int unsigned Build  = 0;
+  localparam int unsigned Take   = 0;
   localparam int unsigned Lookup = 1;
   localparam int unsigned Drain  = 2;
   logic [2:0]           stage_valid, stage_next;
   logic [3*JobBits-1:0] stage_jobs;
-  tt_pkg::job_t         build_job, lookup_job, drain_job;
+  tt_pkg::job_t         take_job, lookup_job, drain_job;
 
   tt_job_queue #(.Depth(4), .Stages(3)) u_jobs (
     .clk_i,
@@ -96,39 +107,16 @@ module tt_tlmm #(
     .jobs_o (stage_jobs),
     .next_i (stage_next)
   );
-  assign build_job  = stage_jobs[JobBits*Build +: JobBits];
+  assign take_job   = stage_jobs[JobBits*Take +: JobBits];
   assign lookup_job = stage_jobs[JobBits*Lookup +: JobBits];
   assign drain_job  = stage_jobs[JobBits*Drain +: JobBits];
 
-  // ---- tables ----------------------------------------------------------------------------------
-  logic [1:0]                 bank_ready, bank_free;
-  logic [Slots-1:0]           write;
-  logic [5*Lanes-1:0]         write_address;
-  logic [10*Groups*Lanes-1:0] write_data;
-
-  tt_table_front #(.Slots(Slots), .Lanes(Lanes), .Groups(Groups)) u_front (
-    .clk_i,
-    .rst_ni,
-    .job_valid_i    (stage_valid[Build]),
-    .job_blocks_i   (build_job.blocks),
-    .job_slots_i    (build_job.slots),
-    .job_next_o     (stage_next[Build]),
-    .act_valid_i,
-    .act_ready_o,
-    .act_data_i,
-    .bank_ready_o   (bank_ready),
-    .bank_free_i    (bank_free),
-    .write_o        (write),
-    .write_address_o(write_address),
-    .write_data_o   (write_data)
-  );
-
   // ---- cycle 0: consume and decode -------------------------------------------------------------
-  logic                 leave, bank, first, last;
-  logic [TileBits:0]    address;
-  logic [4*Lookups-1:0] index, index_q;
-  logic [Lookups-1:0]   sign, sign_q;
-  logic                 bank_q;
+  logic                     leave, bank, first, last;
+  logic [1:0]               bank_ready, bank_free;
+  logic [TileBits:0]        address;
+  logic [4*Groups*Rows-1:0] index, index_q;
+  logic [Groups*Rows-1:0]   sign, sign_q;
 
   tt_lookup_control #(.TileBits(TileBits)) u_control (
     .clk_i,
@@ -152,7 +140,7 @@ module tt_tlmm #(
   );
 
   for (genvar r = 0; r < Rows; r++) begin : gen_decode_row
-    for (genvar u = 0; u < Units; u++) begin : gen_unit
+    for (genvar u = 0; u < Groups / 5; u++) begin : gen_unit
       tt_trit_decoder u_decoder (
         .unit_i (beat_data_i[8*(RowBytes*r+3*u) +: 24]),
         .index_o(index[4*(Groups*r+5*u) +: 20]),
@@ -165,69 +153,98 @@ module tt_tlmm #(
     if (issue_o) begin
       index_q <= index;
       sign_q  <= sign;
-      bank_q  <= bank;
     end
   end
 
-  // ---- cycle 1: look up; from cycle 2: add over the groups -------------------------------------
-  logic [(Groups-1)*Rows-1:0]    flip;
-  logic [Rows-1:0]               root_sign;
+  // ---- to SumsCycle: the sums of the beat -----------------------------------------
   logic [SumBits*Rows*Slots-1:0] sums;
+  logic [Rows-1:0]               signs;
 
-  for (genvar r = 0; r < Rows; r++) begin : gen_signs
-    tt_tree_signs #(.Leaves(Groups)) u_signs (
+  if (Engine == tt_pkg::EngineSelect) begin : gen_select
+    tt_select_core #(
+      .Slots (Slots),
+      .Rows  (Rows),
+      .Groups(Groups)
+    ) u_core (
       .clk_i,
-      .sign_i(sign_q[Groups*r +: Groups]),
-      .flip_o(flip[(Groups-1)*r +: Groups-1]),
-      .sign_o(root_sign[r])
+      .rst_ni,
+      .job_valid_i (stage_valid[Take]),
+      .job_blocks_i(take_job.blocks),
+      .job_slots_i (take_job.slots),
+      .job_next_o  (stage_next[Take]),
+      .act_valid_i,
+      .act_ready_o,
+      .act_data_i,
+      .bank_ready_o(bank_ready),
+      .bank_free_i (bank_free),
+      .issue_i     (issue_o),
+      .bank_i      (bank),
+      .index_i     (index_q),
+      .sign_i      (sign_q),
+      .sums_o      (sums),
+      .signs_o     (signs)
+    );
+  end else begin : gen_table
+    tt_table_core #(
+      .Slots  (Slots),
+      .Rows   (Rows),
+      .Groups (Groups),
+      .DspSums(DspSums != 0)
+    ) u_core (
+      .clk_i,
+      .rst_ni,
+      .job_valid_i (stage_valid[Take]),
+      .job_blocks_i(take_job.blocks),
+      .job_slots_i (take_job.slots),
+      .job_next_o  (stage_next[Take]),
+      .act_valid_i,
+      .act_ready_o,
+      .act_data_i,
+      .bank_ready_o(bank_ready),
+      .bank_free_i (bank_free),
+      .issue_i     (issue_o),
+      .bank_i      (bank),
+      .index_i     (index_q),
+      .sign_i      (sign_q),
+      .sums_o      (sums),
+      .signs_o     (signs)
     );
   end
 
-  for (genvar s = 0; s < Slots; s++) begin : gen_slot
-    tt_slot #(.Rows(Rows), .Groups(Groups)) u_slot (
-      .clk_i,
-      .write_i        (write[s]),
-      .write_address_i(write_address[5*(s%Lanes) +: 5]),
-      .write_data_i   (write_data[10*Groups*(s%Lanes) +: 10*Groups]),
-      .bank_i         (bank_q),
-      .index_i        (index_q),
-      .flip_i         (flip),
-      .sums_o         (sums[SumBits*Rows*s +: SumBits*Rows])
-    );
-  end
-
-  // ---- cycle Levels: fetch the old sums; two cycles later: add ---------------------------------
-  logic [Levels-1:0]             valid_q;
+  // ---- cycle ReadCycle: fetch the old sums; cycle SumsCycle: add -------------------------------
+  logic [ReadCycle-1:0]          valid_q;
   logic                          sums_first, sums_last, written, drain_ready;
   logic [TileBits:0]             sums_address, drain_address;
   logic [AccBits*Rows*Slots-1:0] drain_data;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) valid_q <= '0;
-    else valid_q <= {valid_q[Levels-2:0], issue_o};
+    else valid_q <= {valid_q[ReadCycle-2:0], issue_o};
   end
 
-  tt_delay #(.Width(TileBits + 3), .Cycles(Levels)) u_delay (
+  tt_delay #(.Width(TileBits + 3), .Cycles(ReadCycle)) u_delay (
     .clk_i,
     .data_i({address, first, last}),
     .data_o({sums_address, sums_first, sums_last})
   );
 
   tt_partial_sums #(
-    .Sums       (Rows * Slots),
+    .Slots      (Slots),
     .Rows       (Rows),
     .AccBits    (AccBits),
     .SumBits    (SumBits),
-    .AddressBits(TileBits + 1)
+    .AddressBits(TileBits + 1),
+    .Offset     (DspSums != 0),
+    .DspSums    (DspSums == 2)
   ) u_sums (
     .clk_i,
     .rst_ni,
-    .read_i         (valid_q[Levels-1]),
+    .read_i         (valid_q[ReadCycle-1]),
     .first_i        (sums_first),
     .last_i         (sums_last),
     .address_i      (sums_address),
     .sums_i         (sums),
-    .signs_i        (root_sign),
+    .signs_i        (signs),
     .written_o      (written),
     .drain_ready_o  (drain_ready),
     .drain_address_i(drain_address),
@@ -265,5 +282,5 @@ module tt_tlmm #(
 
   // Padding at the end of the beat; fields of a job that a stage does not need.
   logic unused;
-  assign unused = ^{beat_data_i, build_job.tiles, lookup_job.slots, drain_job.blocks};
+  assign unused = ^{beat_data_i, take_job.tiles, lookup_job.slots, drain_job.blocks};
 endmodule

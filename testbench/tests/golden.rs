@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Case, Fill, check, small};
+use common::{Case, Fill, MAKES, check, makes};
 use terntable_testbench::{
     agents::{MemoryTiming, Refresh},
     engine::{EngineOptions, EngineParams, EngineSim},
@@ -14,10 +14,11 @@ const RAGGED: [usize; 10] = [1, 7, 8, 14, 15, 16, 45, 46, 91, 130];
 
 #[test]
 fn ragged_shapes_of_the_small_card() {
-    let mut engine = small(EngineOptions::default());
-    for rows in RAGGED {
-        for cols in RAGGED {
-            check(&mut engine, &[Case::new(rows, cols, 4)]);
+    for mut engine in makes(EngineOptions::default()) {
+        for rows in RAGGED {
+            for cols in RAGGED {
+                check(&mut engine, &[Case::new(rows, cols, 4)]);
+            }
         }
     }
 }
@@ -32,22 +33,47 @@ fn ragged_shapes_of_the_edge_card() {
     }
 }
 
+/// The edge card's tile in every make, with few slots and an odd number of them.
+#[test]
+fn the_edge_cards_tile_in_every_make() {
+    for make in MAKES {
+        let EngineParams { engine, dsp_sums, .. } = make;
+        let params = EngineParams { slots: 3, engine, dsp_sums, ..EngineParams::KV260 };
+        let mut engine = EngineSim::with(params, EngineOptions::default()).unwrap();
+        for (rows, cols) in [(7, 45), (45, 7), (91, 138), (30, 700)] {
+            for activations in [Fill::Random, Fill::Ends, Fill::All(-128)] {
+                let weights = if rows == 45 { Fill::All(-1) } else { Fill::Random };
+                for slots in [1, 3] {
+                    let case = Case { weights, activations, ..Case::new(rows, cols, slots) };
+                    check(&mut engine, &[case]);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn one_slot() {
-    let params = EngineParams { slots: 1, ..EngineParams::SIM_SMALL };
-    let mut engine = EngineSim::with(params, EngineOptions::default()).unwrap();
-    for (rows, cols) in [(1, 1), (46, 91), (300, 15)] {
-        check(&mut engine, &[Case::new(rows, cols, 1)]);
+    for make in MAKES {
+        let params = EngineParams { slots: 1, ..make };
+        let mut engine = EngineSim::with(params, EngineOptions::default()).unwrap();
+        for (rows, cols) in [(1, 1), (46, 91), (300, 15)] {
+            check(&mut engine, &[Case::new(rows, cols, 1)]);
+        }
     }
 }
 
 #[test]
 fn extreme_values() {
-    let mut engine = small(EngineOptions::default());
-    for weights in [Fill::All(1), Fill::All(-1), Fill::Random] {
-        for activations in [Fill::All(-128), Fill::All(127), Fill::Ends] {
-            for (rows, cols) in [(11, 46), (6, 7001)] {
-                check(&mut engine, &[Case { weights, activations, ..Case::new(rows, cols, 4) }]);
+    for mut engine in makes(EngineOptions::default()) {
+        for weights in [Fill::All(1), Fill::All(-1), Fill::Random] {
+            for activations in [Fill::All(-128), Fill::All(127), Fill::Ends] {
+                for (rows, cols) in [(11, 46), (6, 7001)] {
+                    check(
+                        &mut engine,
+                        &[Case { weights, activations, ..Case::new(rows, cols, 4) }],
+                    );
+                }
             }
         }
     }
@@ -55,30 +81,36 @@ fn extreme_values() {
 
 #[test]
 fn the_longest_row_is_exact() {
-    let mut engine = small(EngineOptions::default());
-    let case =
-        Case { weights: Fill::All(-1), activations: Fill::All(-128), ..Case::new(3, 65_535, 2) };
-    check(&mut engine, &[case]);
+    for mut engine in makes(EngineOptions::default()) {
+        let case = Case {
+            weights: Fill::All(-1),
+            activations: Fill::All(-128),
+            ..Case::new(3, 65_535, 2)
+        };
+        check(&mut engine, &[case]);
+    }
 }
 
 #[test]
 fn the_largest_panel() {
-    let mut engine = small(EngineOptions::default());
-    let rows = engine.params().panel_rows();
-    check(&mut engine, &[Case::new(rows, 33, 4), Case::new(rows, 16, 4)]);
+    for mut engine in makes(EngineOptions::default()) {
+        let rows = engine.params().panel_rows();
+        check(&mut engine, &[Case::new(rows, 33, 4), Case::new(rows, 16, 4)]);
+    }
 }
 
 #[test]
 fn jobs_are_queued() {
-    let mut engine = small(EngineOptions::default());
-    let mut random = Random::new(seed(), "queue");
-    let cases: Vec<Case> = (0..40)
-        .map(|_| {
-            let [rows, cols] = [60, 150].map(|limit| random.range(1, limit) as usize);
-            Case::new(rows, cols, random.range(1, 4) as usize)
-        })
-        .collect();
-    check(&mut engine, &cases);
+    for mut engine in makes(EngineOptions::default()) {
+        let mut random = Random::new(seed(), "queue");
+        let cases: Vec<Case> = (0..40)
+            .map(|_| {
+                let [rows, cols] = [60, 150].map(|limit| random.range(1, limit) as usize);
+                Case::new(rows, cols, random.range(1, 4) as usize)
+            })
+            .collect();
+        check(&mut engine, &cases);
+    }
 }
 
 #[test]
@@ -96,9 +128,10 @@ fn pauses_on_every_stream() {
             seed: random.bits(),
             ..EngineOptions::default()
         };
-        let mut engine = small(options);
-        let cases = [Case::new(46, 91, 4), Case::new(5, 130, 3), Case::new(91, 8, 1)];
-        check(&mut engine, &cases);
+        for mut engine in makes(options) {
+            let cases = [Case::new(46, 91, 4), Case::new(5, 130, 3), Case::new(91, 8, 1)];
+            check(&mut engine, &cases);
+        }
     }
 }
 
@@ -109,8 +142,9 @@ fn memories_of_every_speed() {
             let refresh = (latency == 32).then_some(Refresh { interval: 200, cycles: 40 });
             let timing =
                 MemoryTiming { latency, stall, outstanding, refresh, request_stall: stall };
-            let mut engine = small(EngineOptions { timing, ..EngineOptions::default() });
-            check(&mut engine, &[Case::new(46, 91, 4), Case::new(101, 46, 2)]);
+            for mut engine in makes(EngineOptions { timing, ..EngineOptions::default() }) {
+                check(&mut engine, &[Case::new(46, 91, 4), Case::new(101, 46, 2)]);
+            }
         }
     }
 }
@@ -120,19 +154,21 @@ fn memories_of_every_speed() {
 #[test]
 fn panels_smaller_than_the_pipeline_is_deep() {
     let timing = MemoryTiming { latency: 150, ..MemoryTiming::IDEAL };
-    let mut engine = small(EngineOptions { timing, ..EngineOptions::default() });
-    for tiles in 1..=9 {
-        for slots in [1, 4] {
-            check(&mut engine, &[Case::new(5 * tiles, 200, slots)]);
+    for mut engine in makes(EngineOptions { timing, ..EngineOptions::default() }) {
+        for tiles in 1..=9 {
+            for slots in [1, 4] {
+                check(&mut engine, &[Case::new(5 * tiles, 200, slots)]);
+            }
         }
     }
 }
 
 #[test]
 fn panels_that_straddle_four_kibibytes() {
-    let mut engine = small(EngineOptions::default());
-    // Each load shifts the next one by an odd number of beats.
-    for rows in [3, 8, 13, 23, 33] {
-        check(&mut engine, &[Case::new(rows, 1500, 2)]);
+    for mut engine in makes(EngineOptions::default()) {
+        // Each load shifts the next one by an odd number of beats.
+        for rows in [3, 8, 13, 23, 33] {
+            check(&mut engine, &[Case::new(rows, 1500, 2)]);
+        }
     }
 }

@@ -63,7 +63,7 @@ fn every_mutant_is_noticed() {
 fn run(rtl: &Path) -> Result<(), String> {
     for latency in [1, 100] {
         let timing = MemoryTiming { latency, ..MemoryTiming::IDEAL };
-        let rtl = rtl.to_owned();
+        let rtl = vec![rtl.to_owned()];
         let mut engine =
             small(EngineOptions { rtl, timing, result_stall: 0.2, ..EngineOptions::default() });
         let shapes = [(3, 700, 2), (91, 130, 4), (46, 91, 3), (400, 46, 4)];

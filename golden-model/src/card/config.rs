@@ -8,6 +8,17 @@ pub const ACC_BITS: usize = 24;
 /// Most slots: a mask names 32 rows.
 const MAX_SLOTS: usize = 32;
 
+/// How the engine makes its products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// By lookup in tables of the activations' sums.
+    #[default]
+    Table,
+    /// By selecting activations, without tables.
+    Select,
+}
+
 /// A card.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +27,10 @@ pub struct CardConfig {
     pub name: String,
     /// Engines; the card that exists has one.
     pub engines: usize,
+    /// How the engine makes its products.
+    pub engine: Engine,
+    /// What the engine adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 partial sums as well.
+    pub dsp_sums: usize,
     /// Tokens of a pass (S).
     pub slots: usize,
     /// Rows of a tile.
@@ -125,9 +140,11 @@ impl CardConfig {
     }
 
     /// The numbers that the configuration hash covers: what RTL and images are built for.
-    pub fn parameters(&self) -> [(&'static str, usize); 20] {
+    pub fn parameters(&self) -> [(&'static str, usize); 22] {
         [
             ("Engines", self.engines),
+            ("Engine", self.engine as usize),
+            ("DspSums", self.dsp_sums),
             ("Slots", self.slots),
             ("Rows", self.rows),
             ("Groups", self.groups),
@@ -166,8 +183,9 @@ impl CardConfig {
     pub fn check(&self) -> Result<(), Error> {
         let fail = |text: String| Err(Error::Config(format!("card {:?}: {text}", self.name)));
         for (name, value) in self.parameters() {
-            if value == 0 || value > 1 << 24 {
-                return fail(format!("{name} is {value}; expected 1 to 2^24"));
+            let least = usize::from(!matches!(name, "Engine" | "DspSums"));
+            if value < least || value > 1 << 24 {
+                return fail(format!("{name} is {value}; expected {least} to 2^24"));
             }
         }
         let name_is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -178,6 +196,11 @@ impl CardConfig {
         let geometry = self.geometry();
         let rules = [
             (self.slots <= MAX_SLOTS, "at most 32 slots"),
+            (
+                self.dsp_sums <= 2 && (self.dsp_sums == 0 || self.engine == Engine::Table),
+                "dsp_sums = 0 to 2, and 0 unless engine = \"table\"",
+            ),
+            (self.dsp_sums == 0 || self.groups <= 32, "at most 32 groups with dsp_sums"),
             (self.groups.is_multiple_of(5), "a number of groups that is a multiple of 5"),
             (
                 beat.is_power_of_two() && (16..=256).contains(&beat),
@@ -238,6 +261,10 @@ mod tests {
         assert_eq!(other.hash(), card.hash());
         other.score_words += 1;
         assert_ne!(other.hash(), card.hash());
+        other = CardConfig { engine: Engine::Select, ..card.clone() };
+        assert_ne!(other.hash(), card.hash());
+        other = CardConfig { dsp_sums: 1, ..card.clone() };
+        assert_ne!(other.hash(), card.hash());
     }
 
     #[test]
@@ -254,6 +281,10 @@ mod tests {
         assert!(refused("rows = 5", "rows = 6").contains("fit a beat"));
         assert!(refused("slots = 4", "slots = 4\nsolts = 4").contains("solts"));
         assert!(refused("slots = 4", "").contains("slots"));
+        assert!(refused("engine = \"table\"", "engine = \"tables\"").contains("tables"));
+        assert!(refused("dsp_sums = 0", "dsp_sums = 3").contains("0 to 2"));
+        let both = ("engine = \"table\"\ndsp_sums = 0", "engine = \"select\"\ndsp_sums = 1");
+        assert!(refused(both.0, both.1).contains("engine = \"table\""));
         assert!(CardConfig::named("none").unwrap_err().to_string().contains("sim-small, kv260"));
     }
 }

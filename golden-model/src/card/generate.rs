@@ -177,6 +177,8 @@ pub fn config_package(card: &CardConfig) -> String {
 fn parameter_doc(name: &str) -> &'static str {
     match name {
         "Engines" => "Engines.",
+        "Engine" => "How products are made: 0 by table lookup, 1 by selecting activations.",
+        "DspSums" => "What the engine adds up in DSP blocks: 1 tables and trees, 2 all.",
         "Slots" => "Tokens of a pass.",
         "Rows" => "Rows of a tile.",
         "Groups" => "Groups of three columns of a block.",

@@ -159,7 +159,7 @@ fn verify_sim(
             )));
         }
         // All of them, so that one simulator serves every fault.
-        options.faults = FaultUnit::ALL.map(fault_storage).to_vec();
+        options.faults = FaultUnit::ALL.map(|unit| fault_storage(unit, config.engine)).to_vec();
     }
     let mut card = LockstepCard::open(config, options)?;
     card.fault = args.inject;

@@ -3,11 +3,13 @@
 use super::EngineSim;
 use crate::Error;
 use std::fmt;
+use terntable_golden::card::config::Engine;
 
 /// Where a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultUnit {
-    /// The table memory of slot 0: `bit` counts 10 bits an entry, 32 entries a group.
+    /// The tables of slot 0: `bit` counts 10 bits an entry, 32 entries a group. Of an engine without
+    /// tables the activations of slot 0, 8 bits a column.
     Table,
     /// The beat of weights at the reader's output: `bit` of the beat.
     Weight,
@@ -58,10 +60,14 @@ impl EngineSim {
     /// Storage, element and bit.
     fn place(&self, unit: FaultUnit, bit: usize) -> (String, usize, u32) {
         match unit {
+            FaultUnit::Table if self.params.engine == Engine::Select => {
+                let bits = 8 * self.params.block_cols();
+                ("gen_slot[0].u_slot.block_q".to_owned(), 0, (bit % bits) as u32)
+            }
             FaultUnit::Table => {
                 let (entry, bit) = (bit / 10, bit % 10);
                 let group = entry / 32 % self.params.groups;
-                let name = format!("gen_slot[0].u_slot.gen_group[{group}].u_table.memory");
+                let name = format!("gen_slot[0].u_tables.gen_group[{group}].u_table.memory");
                 (name, entry % 32, bit as u32)
             }
             FaultUnit::Weight => (

@@ -5,12 +5,9 @@ use crate::{
     build::{ModelSpec, Storage, workspace_root},
     seed,
 };
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 use terntable_driver::Identity;
-use terntable_golden::pack::Geometry;
+use terntable_golden::{card::config::Engine, pack::Geometry};
 
 /// Parameters of `tt_engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +22,10 @@ pub struct EngineParams {
     pub beat_bytes: usize,
     /// Tiles of the largest panel.
     pub panel_tiles: usize,
+    /// How products are made.
+    pub engine: Engine,
+    /// What adds up in DSP blocks: 0 nothing, 1 tables and trees, 2 partial sums as well.
+    pub dsp_sums: usize,
 }
 
 impl EngineParams {
@@ -35,7 +36,8 @@ impl EngineParams {
 
     const fn of(geometry: Geometry, slots: usize, panel_tiles: usize) -> Self {
         let Geometry { rows, groups, beat_bytes } = geometry;
-        EngineParams { slots, rows, groups, beat_bytes, panel_tiles }
+        let engine = Engine::Table;
+        EngineParams { slots, rows, groups, beat_bytes, panel_tiles, engine, dsp_sums: 0 }
     }
 
     /// The shape of its beats, by which panels are packed.
@@ -97,18 +99,23 @@ impl EngineParams {
         }
     }
 
-    /// The model to build, from the sources in a folder.
-    pub fn model(&self, rtl: &Path, trace: bool, faults: bool) -> ModelSpec {
-        let mut spec = ModelSpec::new("tt_engine", [rtl])
+    /// The model to build, from the sources in some folders.
+    pub fn model(&self, rtl: &[PathBuf], trace: bool, faults: bool) -> ModelSpec {
+        let mut spec = ModelSpec::new("tt_engine", rtl)
             .parameter("Slots", self.slots as u64)
             .parameter("Rows", self.rows as u64)
             .parameter("Groups", self.groups as u64)
             .parameter("BeatBytes", self.beat_bytes as u64)
             .parameter("PanelTiles", self.panel_tiles as u64)
+            .parameter("Engine", self.engine as u64)
+            .parameter("DspSums", self.dsp_sums as u64)
             .trace(trace);
         if faults {
-            let storage =
-                [("tt_table", "memory"), ("tt_fifo", "data_q"), ("tt_partial_sums", "memory")];
+            let products = match self.engine {
+                Engine::Table => ("tt_table", "memory"),
+                Engine::Select => ("tt_select_slot", "block_q"),
+            };
+            let storage = [products, ("tt_fifo", "data_q"), ("tt_partial_sums", "memory")];
             spec = spec.storage(&storage.map(|(module, variable)| Storage {
                 module: module.to_owned(),
                 variable: variable.to_owned(),
@@ -120,11 +127,11 @@ impl EngineParams {
 
 impl fmt::Display for EngineParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let EngineParams { slots, rows, groups, beat_bytes, panel_tiles } = self;
+        let EngineParams { slots, rows, groups, beat_bytes, panel_tiles, engine, dsp_sums } = self;
         write!(
             f,
             "tt_engine Slots={slots} Rows={rows} Groups={groups} BeatBytes={beat_bytes} \
-             PanelTiles={panel_tiles}"
+             PanelTiles={panel_tiles} Engine={engine:?} DspSums={dsp_sums}"
         )
     }
 }
@@ -142,8 +149,8 @@ pub struct EngineOptions {
     pub register_stall: f64,
     /// Address of the first panel.
     pub memory_base: u64,
-    /// The folder with the sources of the design.
-    pub rtl: PathBuf,
+    /// The folders with the sources of the design; of two files of a name the first counts.
+    pub rtl: Vec<PathBuf>,
     /// Waveform to write.
     pub trace: Option<PathBuf>,
     /// Whether [`super::EngineSim::fault`] works; the model is slower then.
@@ -163,7 +170,7 @@ impl Default for EngineOptions {
             result_stall: 0.0,
             register_stall: 0.0,
             memory_base: 0x1_0000_0000,
-            rtl: workspace_root().join("rtl"),
+            rtl: vec![workspace_root().join("rtl")],
             trace: None,
             faults: false,
             seed: seed::seed(),

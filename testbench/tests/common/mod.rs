@@ -1,7 +1,7 @@
 //! What the engine suites share: cases, their golden answers, and the comparison.
 #![allow(dead_code)]
 
-use terntable_golden::{pack, ternary::Ternary, tlmm};
+use terntable_golden::{card::config::Engine, pack, ternary::Ternary, tlmm};
 use terntable_testbench::{
     engine::{EngineOptions, EngineParams, EngineSim, Job},
     report::first_difference,
@@ -118,6 +118,19 @@ pub fn compare(engine: &mut EngineSim, cases: &[Case]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The small engine in every make: with tables, without, with sums in DSP blocks.
+pub const MAKES: [EngineParams; 4] = [
+    EngineParams::SIM_SMALL,
+    EngineParams { engine: Engine::Select, ..EngineParams::SIM_SMALL },
+    EngineParams { dsp_sums: 1, ..EngineParams::SIM_SMALL },
+    EngineParams { dsp_sums: 2, ..EngineParams::SIM_SMALL },
+];
+
+/// The small engine in every make.
+pub fn makes(options: EngineOptions) -> impl Iterator<Item = EngineSim> {
+    MAKES.into_iter().map(move |params| EngineSim::with(params, options.clone()).unwrap())
 }
 
 pub fn small(options: EngineOptions) -> EngineSim {
