@@ -98,12 +98,6 @@ impl SimCard {
     /// A card with all options of the testbench.
     pub fn with(config: &CardConfig, options: CardOptions) -> Result<Self, Error> {
         seed::check().map_err(simulator)?;
-        if config.engines != 1 {
-            return Err(Error::Input(format!(
-                "card {} has {} engines; the RTL has one so far: take sim-small or kv260",
-                config.name, config.engines
-            )));
-        }
         let sim = CardSim::with(config, options).map_err(simulator)?;
         Ok(Self { sim, config: config.clone(), state_bytes: 0, passes: Vec::new() })
     }

@@ -25,7 +25,7 @@ pub enum Engine {
 pub struct CardConfig {
     /// Its name: the name of its folder and file in `cards/`.
     pub name: String,
-    /// Engines; the card that exists has one.
+    /// Engines side by side: each has its part of the rows of every tile.
     pub engines: usize,
     /// How the engine makes its products.
     pub engine: Engine,
@@ -33,7 +33,7 @@ pub struct CardConfig {
     pub dsp_sums: usize,
     /// Tokens of a pass (S).
     pub slots: usize,
-    /// Rows of a tile.
+    /// Rows of a tile, of all engines together.
     pub rows: usize,
     /// Groups of three columns of a block.
     pub groups: usize,
@@ -201,10 +201,11 @@ impl CardConfig {
                 "dsp_sums = 0 to 2, and 0 unless engine = \"table\"",
             ),
             (self.dsp_sums == 0 || self.groups <= 32, "at most 32 groups with dsp_sums"),
+            (self.rows.is_multiple_of(self.engines), "rows that the engines share evenly"),
             (self.groups.is_multiple_of(5), "a number of groups that is a multiple of 5"),
             (
-                beat.is_power_of_two() && (16..=256).contains(&beat),
-                "Ports * PortBytes to be a power of two from 16 to 256",
+                beat.is_power_of_two() && (16..=512).contains(&beat),
+                "Ports * PortBytes to be a power of two from 16 to 512",
             ),
             (geometry.rows * geometry.row_bytes() <= beat, "a tile to fit a beat"),
             (

@@ -215,11 +215,3 @@ fn trees_of_drafts_equal_their_branches() {
         }
     }
 }
-
-/// A card of another configuration, and one that the RTL cannot be, are refused.
-#[test]
-fn cards_that_cannot_be_simulated_are_refused() {
-    let error = SimCard::with(&CardConfig::named("alveo").unwrap(), CardOptions::default());
-    let text = error.err().unwrap().to_string();
-    assert!(text.contains("4 engines") && text.contains("sim-small"), "{text}");
-}
