@@ -2,10 +2,11 @@
 ///
 /// Neighbouring slots of one sequence share the stream. For each key-value head, K and the steps of
 /// a sequence are streamed page by page (K pass: scores, their maximum M, the largest step X), then
-/// V (V pass: weights, their sums L and O), and y = O * ((X * 256) / L) leaves. The V pass runs beside
-/// the K pass of the next head, and the output beside both. Scores wait in a store between the passes. Pages whose scores do not fit
-/// there are streamed with their K again in the V pass and scored again: contexts of any length
-/// need no memory of their own, and the result is the same because scores are functions of K.
+/// V (V pass: weights, their sums L and O), and y = O * ((X * 256) / L) leaves. The V pass runs
+/// beside the K pass of the next head, and the output beside both. Scores wait in a store between
+/// the passes. Pages whose scores do not fit there are streamed with their K again in the V pass
+/// and scored again: contexts of any length need no memory of their own, and the result is the same
+/// because scores are functions of K.
 module tt_attention #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,

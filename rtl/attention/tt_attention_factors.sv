@@ -1,7 +1,7 @@
 /// The factor of every query at the end of an item: (X * 256) / L, one after the other.
 ///
-/// X / (L / 256) is the same number, and L / 256 takes no multiplication, since L is zero or at least
-/// one. Where X * 256 is infinite X comes as infinity.
+/// X / (L / 256) is the same number, and L / 256 takes no multiplication, since L is zero or at
+/// least one. Where X * 256 is infinite X comes as infinity.
 module tt_attention_factors #(
   /// Most queries of an item.
   parameter int unsigned Queries = 128,

@@ -1,8 +1,8 @@
 /// The end of an item: y = O * ((X * 256) / L) for every query, Lanes elements a cycle.
 ///
-/// The divide of the next query runs beside the products of the present one. A column word of sums is
-/// read when the V pass of the next item leaves a cycle, and held. Words of OutLanes
-/// elements leave through a FIFO; elements are only started when it has room for their word.
+/// The divide of the next query runs beside the products of the present one. A column word of sums
+/// is read when the V pass of the next item leaves a cycle, and held. Words of OutLanes elements
+/// leave through a FIFO; elements are only started when it has room for their word.
 module tt_attention_finish #(
   /// Elements a cycle; divides OutLanes.
   parameter int unsigned Lanes = 4,
@@ -77,6 +77,8 @@ module tt_attention_finish #(
   localparam int unsigned Parts    = OutLanes / Lanes;    // parts of an output word
   localparam int unsigned Steps    = Columns / Lanes;     // parts of a column word
   localparam int unsigned StepBits = Steps > 1 ? $clog2(Steps) : 1;
+  localparam int unsigned WordsMax = Columns * 2 ** ColumnBits / OutLanes;
+  localparam int unsigned WordBits = $clog2(WordsMax + 1);
   localparam int unsigned Depth    = 16;
   localparam int unsigned Latency  = tt_float_pkg::FromIntLatency + tt_float_pkg::MulLatency;
 
@@ -228,7 +230,7 @@ module tt_attention_finish #(
   // ---- output words ----------------------------------------------------------------------------
   logic                   push, close, last_word, ready, finished_q;
   logic [7:0]             out_part_q, out_slot_q, out_member_q;
-  logic [15:0]            out_word_q, base_q, left_q;
+  logic [15:0]            out_word_q, base_q, left_q, first_word;
   logic [32*OutLanes-1:0] gather_q, data;
 
   assign close = out_part_q == 8'(Parts - 1);
@@ -243,6 +245,12 @@ module tt_attention_finish #(
     end
   end
   assign last_word = left_q == 16'd1;
+  always_comb begin
+    first_word = '0;
+    for (int unsigned i = 0; i < WordBits; i++) begin
+      if (head_words_i[i]) first_word = first_word + (16'(item_i.item_head) << i);
+    end
+  end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -257,8 +265,8 @@ module tt_attention_finish #(
     if (start_i) begin
       out_slot_q   <= item_i.slot;
       out_member_q <= '0;
-      base_q       <= 16'(item_i.item_head * head_words_i);
-      out_word_q   <= 16'(item_i.item_head * head_words_i);
+      base_q       <= first_word;
+      out_word_q   <= first_word;
       left_q       <= head_words_i;
     end else if (push) begin
       left_q     <= last_word ? head_words_i : left_q - 1'b1;

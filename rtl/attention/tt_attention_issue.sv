@@ -1,8 +1,9 @@
 /// Starts the queries of the pages, in the order of the stream, at a fixed pace.
 ///
 /// A query and a page take a period: as many cycles as the slowest stage behind needs. So nothing
-/// behind this module ever waits. While sums are read besides, the V pass leaves a cycle for that. A page starts when its tiles are here; the first page of a V pass
-/// also waits until the maxima of its item are known.
+/// behind this module ever waits. While sums are read besides, the V pass leaves a cycle for that.
+/// A page starts when its tiles are here; the first page of a V pass also waits until the maxima of
+/// its item are known.
 module tt_attention_issue #(
   /// Cycles in which the scores of a query and a page are made.
   parameter int unsigned Parts = 4,

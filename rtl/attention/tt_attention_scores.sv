@@ -1,8 +1,8 @@
 /// Scores of a query and a page, Lanes a cycle: from the dots, or from the store.
 ///
 /// A page's scores of the K pass are kept in the store when they fit, in the order in which they
-/// are made, and the V pass takes them in the same order. Beside the V pass of an item the K pass of
-/// the next one puts each of its scores where one was read a cycle before.
+/// are made, and the V pass takes them in the same order. Beside the V pass of an item the K pass
+/// of the next one puts each of its scores where one was read a cycle before.
 module tt_attention_scores #(
   /// Rows of a page.
   parameter int unsigned PageRows = 16,

@@ -67,6 +67,7 @@ module tt_attention_walk #(
   output logic                                         error_o
 );
   localparam int unsigned SizeBits  = $clog2(BeatBytes);
+  localparam int unsigned BeatBits  = 40 - SizeBits;  // number of a beat in memory
   localparam int unsigned RowBits   = $clog2(PageRows);
   localparam int unsigned IndexBits = Slots > 1 ? $clog2(Slots) : 1;
   localparam int unsigned StepBeats = (4 * PageRows + BeatBytes - 1) / BeatBytes;
@@ -98,7 +99,8 @@ module tt_attention_walk #(
   logic [39:0] entry_q, final_q, head_offset_q, scaled_q, address_q, values_offset_q;
   logic [31:0] id_q;
   logic [15:0] stored_q;  // words of the store that the pass has used
-  logic        values_q, keys_q;  // what the sweep streams; keys beside values are those of the next head
+  // What the sweep streams; K beside V is that of the next head.
+  logic        values_q, keys_q;
   logic        bank_q, fits, last_page, last_head, next_last, last_run, fire, bad;
 
   assign pages     = (rows_q + 33'(PageRows - 1)) >> RowBits;
@@ -177,7 +179,10 @@ module tt_attention_walk #(
         stored_q      <= '0;
       end
       Entry: id_q      <= bad ? '0 : ids_id_i;
-      Scale: scaled_q  <= 40'(id_q) * 40'(model_i.page_bytes);
+      // Pages are whole beats.
+      Scale: begin
+        scaled_q <= {BeatBits'(id_q) * BeatBits'(model_i.page_bytes[31:SizeBits]), SizeBits'(0)};
+      end
       Place: address_q <= scaled_q + head_offset_q + (values_q && fits ? values_offset_q : '0);
       default: begin  // Offer
         if (fire) begin

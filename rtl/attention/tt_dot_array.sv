@@ -1,9 +1,9 @@
 /// Dot products of one query with half of the rows of a tile: a word of Bytes elements a cycle.
 ///
 /// Two rows share a multiplier: (k1 * 2^18 + k0) * q has k1 * q above k0 * q. Elements are at least
-/// -128 and at most 127 or, for k0 * q, each product lies in -16,256..16,384; a cascade of DotChain = 8
-/// products lies in -130,048..131,072. Bias moves that to 512..261,632, so the lower 18 bits of a
-/// cascade are its even sum and bias, and what is above them is its odd sum, for all operands.
+/// -128 and at most 127 or, for k0 * q, each product lies in -16,256..16,384; a cascade of DotChain
+/// = 8 products lies in -130,048..131,072. Bias moves that to 512..261,632, so the lower 18 bits of
+/// a cascade are its even sum and bias, and what is above them is its odd sum, for all operands.
 module tt_dot_array #(
   /// Rows of a tile, a multiple of 4.
   parameter int unsigned Rows = 16,

@@ -2,8 +2,8 @@
 ///
 /// Rows follow each other without gaps in memory, so a row may begin in the middle of a beat. A
 /// cycle cuts one row word, both words of an int4 row of two, two rows of half a beat, or a beat of
-/// two rows that fill three: a beat a cycle for rows of a whole number of beats, and for such of half
-/// a beat and of one and a half.
+/// two rows that fill three: a beat a cycle for rows of a whole number of beats, and for such of
+/// half a beat and of one and a half.
 module tt_kv_loader #(
   /// Bytes of a beat.
   parameter int unsigned BeatBytes = 64,

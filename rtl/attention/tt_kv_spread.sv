@@ -2,9 +2,9 @@
 ///
 /// Two rows of half a beat go at once. Of both words of an int4 row the second follows a cycle
 /// later, when the other bus has the first of the next row. Of two rows of a beat and a half each,
-/// the second word of the first row comes with the start of the second row, which waits for the rest;
-/// then both words of that row are here. What follows a row in its last word is
-/// left as it comes: queries are zero there and columns are not used.
+/// the second word of the first row comes with the start of the second row, which waits for the
+/// rest; then both words of that row are here. What follows a row in its last word is left as it
+/// comes: queries are zero there and columns are not used.
 module tt_kv_spread #(
   /// Bytes of a beat.
   parameter int unsigned BeatBytes = 64,

@@ -415,7 +415,8 @@ fn decode_is_as_fast_as_its_stream() {
             cost.beats,
             cost.cycles as f64 / cost.seconds
         );
-        // A page takes as long as its beats, or as its queries of four cycles each.
+        // A page takes as long as its beats, or as its queries of four cycles each; K and V one after
+        // the other is the most that it may take.
         let pages = (rows.div_ceil(EDGE.page_rows) * model.kv_heads) as u64;
         let compute = pages * (run * model.heads / model.kv_heads * 4) as u64;
         let again = cost.beats.saturating_sub(keys + values);
@@ -425,7 +426,8 @@ fn decode_is_as_fast_as_its_stream() {
     }
 }
 
-/// Cycles of whole commands of real shapes; what each of them is compared with is docs/results.
+/// Cycles of whole commands of real shapes, against the beats that must come, the queries' cycles
+/// and the elements of the output, four a cycle.
 #[test]
 fn cycles_of_layers() {
     let mut bench = Bench::new(EDGE, "layers");
@@ -451,6 +453,15 @@ fn cycles_of_layers() {
         let scene = Scene::new(&mut random, EDGE, model, Content::Usual, &lengths, slots);
         let cost = bench.run(what, &scene);
         println!("{what}: {} cycles, {} beats", cost.cycles, cost.beats);
+        // K of the first head, V beside K, V of the last one and its output.
+        let (items, sweeps) = (model.kv_heads * contexts.len(), model.kv_heads + 1);
+        let pages = lengths[0].div_ceil(EDGE.page_rows) * contexts.len();
+        let queries = run * model.heads / model.kv_heads;
+        let compute = pages * queries * 5 * if pages > 16 { 2 * sweeps } else { sweeps };
+        let output = items * queries * model.head_dim / 4;
+        let least = cost.beats.max(compute as u64).max(output as u64);
+        let bound = least + least / 50 + (500 + items * (20 + 30 * run) + output / items) as u64;
+        assert!(cost.cycles < bound, "{what}: {} cycles, expected less than {bound}", cost.cycles);
     }
 }
 

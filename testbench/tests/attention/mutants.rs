@@ -15,7 +15,7 @@ use std::{
 use terntable_testbench::build::workspace_root;
 
 /// (what it breaks, file, text, instead)
-const MUTANTS: [(&str, &str, &str, &str); 27] = [
+const MUTANTS: [(&str, &str, &str, &str); 34] = [
     ("a mask's last bit", "tt_attention_visible.sv", "33'sd32", "33'sd31"),
     ("rows before the history", "tt_attention_visible.sv", "~({PageRows{1'b1}} << rest)", "'0"),
     ("saturation of scores", "tt_score_lane.sv", "? 24'h800001 :", "? 24'h7fffff :"),
@@ -51,7 +51,29 @@ const MUTANTS: [(&str, &str, &str, &str); 27] = [
     ("a tile that is in use", "tt_kv_loader.sv", "|| values_free_q != '0);", "|| 1'b1);"),
     ("V steps of a busy tile", "tt_kv_loader.sv", "== ValueSteps && values_q;", "== ValueSteps;"),
     ("both words of a row", "tt_kv_spread.sv", "later_row_q    <= row_i;", "later_row_q    <= '0;"),
+    ("a row of a beat and a half", "tt_kv_loader.sv", "(shape_i.half && row_q[0])", "1'b0"),
     ("the same query again", "tt_attention_issue.sv", "gap = 8'd4;", "gap = 8'd1;"),
+    ("two items at once", "tt_attention.sv", "(items_q[1])", "(1'b0)"),
+    ("the bank of an item", "tt_attention_walk.sv", "bank_q <= !bank_q;", ""),
+    (
+        "the head beside V",
+        "tt_attention_walk.sv",
+        "head_q + model_i.group : head_q",
+        "head_q : head_q",
+    ),
+    ("who divides", "tt_attention.sv", "quotient_valid && owner_q", "quotient_valid"),
+    (
+        "a column word that is not there",
+        "tt_attention_finish.sv",
+        "running_q && held_q && room",
+        "running_q && room",
+    ),
+    (
+        "the place of a score",
+        "tt_attention_scores.sv",
+        "fetch_query.values && fetch_query.store",
+        "fetch_query.values && !fetch_query.keys",
+    ),
     ("no sum of e", "tt_attention_finish.sv", "zeros2_q[Latency] ?", "1'b0 ?"),
 ];
 
