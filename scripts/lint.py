@@ -118,22 +118,23 @@ def verible():
     return (run.stdout + run.stderr).strip()
 
 
-def common():
-    """The sources of every family; FOLDER/FAMILY/FILE replaces one of them in synthesis."""
-    return [path for path in RTL.rglob("*.sv") if not {"formal", "xcup"} & set(path.parts)]
+def portable(path):
+    """Whether a file is of the design itself: no proof, not FOLDER/FAMILY/FILE beside FOLDER/FILE."""
+    return "formal" not in path.parts and not (path.parent.parent / path.name).exists()
 
 
 def files_listed():
     """Files that the lists and the folders do not agree on."""
     listed = {line for name in ("engine.f", "card.f")
               for line in (RTL / name).read_text().splitlines() if line.endswith(".sv")}
-    present = {str(path.relative_to(RTL)) for path in common()}
+    present = {str(path.relative_to(RTL)) for path in RTL.rglob("*.sv") if portable(path)}
     return "\n".join(sorted(listed ^ present))
 
 
 def needed(top):
     """The files that a top needs, packages first, each after what it names."""
-    texts = {path: re.sub(r"//.*", "", path.read_text()) for path in common()}
+    texts = {path: re.sub(r"//.*", "", path.read_text()) for path in RTL.rglob("*.sv")
+             if portable(path)}
     places = {name: path for path, text in texts.items()
               for name in re.findall(r"^(?:module|package)\s+(\w+)", text, re.M)}
     order = []

@@ -1,17 +1,15 @@
 //! The files that a top module needs: its own, those of the modules and packages it names, and so
 //! on. One module lies in one file of its name, so a name in the text is enough to find the next
-//! file, and a change elsewhere in the tree does not build this model again. A folder of a family of
-//! devices (`xcup`) holds files that replace others of the same name: it must be a root of its own, and
-//! the first root that has a name wins.
+//! file, and a change elsewhere in the tree does not build this model again.
+//!
+//! A file in a folder of a file of the same name, `dsp/xcup/cell.sv` of `dsp/cell.sv`, is what one
+//! family has instead; it is taken only from a root of its own, and a later root goes before.
 
 use crate::Error;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
-
-/// Folders of files that replace others for a family of devices.
-const FAMILIES: [&str; 1] = ["xcup"];
 
 /// One source file.
 #[derive(Debug, Clone)]
@@ -72,17 +70,15 @@ fn collect(folder: &Path, all: &mut BTreeMap<String, PathBuf>) -> Result<(), Err
         let path = entry.map_err(|e| Error::file("read", folder, e))?.path();
         let part =
             |part: Option<&std::ffi::OsStr>| part.and_then(|s| s.to_str()).map(str::to_owned);
-        let name = match path.extension().and_then(|ending| ending.to_str()) {
-            Some("sv") => part(path.file_stem()),
-            Some("svh") => part(path.file_name()),
-            _ => None,
-        };
         if path.is_dir() {
-            if !FAMILIES.iter().any(|family| path.ends_with(family)) {
-                collect(&path, all)?;
-            }
-        } else if let Some(name) = name {
-            all.entry(name).or_insert(path);
+            let mut below = BTreeMap::new();
+            collect(&path, &mut below)?;
+            let special = |path: &Path| path.file_name().is_some_and(|n| folder.join(n).exists());
+            all.extend(below.into_iter().filter(|(_, path)| !special(path)));
+        } else if path.extension().is_some_and(|e| e == "sv") {
+            all.extend(part(path.file_stem()).map(|name| (name, path)));
+        } else if path.extension().is_some_and(|e| e == "svh") {
+            all.extend(part(path.file_name()).map(|name| (name, path)));
         }
     }
     Ok(())
@@ -149,16 +145,16 @@ mod tests {
         put("a_pkg.sv", "package a_pkg; import b_pkg::*; endpackage");
         put("b_pkg.sv", "package b_pkg; endpackage");
         put("other.sv", "module other; endmodule");
+        std::fs::create_dir_all(root.join("deep/family")).unwrap();
+        put("deep/family/leaf.sv", "module leaf; other u_other (); endmodule");
         let sources = Sources::of("top", std::slice::from_ref(&root)).unwrap();
         let names: Vec<&str> = sources.files().iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["b_pkg", "a_pkg", "macros.svh", "leaf", "top"]);
         assert_eq!(sources.compile_order().count(), 4);
-        std::fs::create_dir_all(root.join("deep/xcup")).unwrap();
-        put("deep/xcup/leaf.sv", "module leaf; cell u_cell (); endmodule");
-        let family = root.join("deep/xcup");
-        let path_of = |roots: &[PathBuf]| Sources::of("leaf", roots).unwrap().files[0].path.clone();
-        assert_eq!(path_of(std::slice::from_ref(&root)), root.join("deep/leaf.sv"));
-        assert_eq!(path_of(&[family.clone(), root.clone()]), family.join("leaf.sv"));
+        let roots = [root.clone(), root.join("deep/family")];
+        let family = Sources::of("leaf", &roots).unwrap();
+        let names: Vec<&str> = family.files().iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["other", "leaf"]);
         let missing = Sources::of("absent", std::slice::from_ref(&root)).unwrap_err().to_string();
         assert!(missing.contains("expected a file absent.sv under"), "{missing}");
         std::fs::remove_dir_all(root).unwrap();
