@@ -5,7 +5,7 @@ package tt_config_pkg;
   /// How products are made: 0 by table lookup, 1 by selecting activations.
   localparam int unsigned Engine = 0;
   /// What the engine adds up in DSP blocks: 1 tables and trees, 2 all.
-  localparam int unsigned DspSums = 0;
+  localparam int unsigned DspSums = 1;
   /// Tokens of a pass.
   localparam int unsigned Slots = 16;
   /// Rows of a tile.
@@ -53,5 +53,5 @@ package tt_config_pkg;
   /// Bits of a sum.
   localparam int unsigned AccBits = 24;
   /// Hash of the configuration; the images made for this card carry it.
-  localparam logic [63:0] ConfigHash = 64'h32a07ad7_87882266;
+  localparam logic [63:0] ConfigHash = 64'h2ca3e314_7c27e211;
 endpackage

@@ -1,6 +1,7 @@
 /// Delays what belongs to a leaf until its link of tt_sum_chain takes it.
 ///
-/// Leaf q waits q / 3 cycles, and two more when it is the first of its link.
+/// Leaf q waits q / 3 cycles, and two more when it is the first of its link, in flip-flops: of these
+/// there is plenty beside the LUTs that a shift register would take.
 module tt_chain_skew #(
   /// Leaves.
   parameter int unsigned Leaves = 15,
@@ -19,11 +20,12 @@ module tt_chain_skew #(
     if (Cycles == 0) begin : gen_now
       assign data_o[Width*q +: Width] = data_i[Width*q +: Width];
     end else begin : gen_later
-      tt_delay #(.Width(Width), .Cycles(Cycles)) u_delay (
-        .clk_i,
-        .data_i(data_i[Width*q +: Width]),
-        .data_o(data_o[Width*q +: Width])
-      );
+      (* keep *) (* shreg_extract = "no" *)
+      logic [Width*Cycles-1:0] pipe_q;
+      always_ff @(posedge clk_i) begin
+        pipe_q <= (Width * Cycles)'({pipe_q, data_i[Width*q +: Width]});
+      end
+      assign data_o[Width*q +: Width] = pipe_q[Width*Cycles-1 -: Width];
     end
   end
 endmodule

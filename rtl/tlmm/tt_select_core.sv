@@ -94,14 +94,14 @@ module tt_select_core #(
   end
 
   // ---- from cycle 1: select and add over the columns -------------------------------------------
-  logic [Columns*Rows-1:0]     keep, minus;
+  logic [Columns*Rows-1:0]     zero, minus;
   logic [(Columns-1)*Rows-1:0] flip;
 
   for (genvar i = 0; i < Groups * Rows; i++) begin : gen_trits
     tt_triple_trits u_trits (
       .index_i(index_i[4*i +: 4]),
       .sign_i (sign_i[i]),
-      .keep_o (keep[3*i +: 3]),
+      .zero_o (zero[3*i +: 3]),
       .minus_o(minus[3*i +: 3])
     );
   end
@@ -122,7 +122,7 @@ module tt_select_core #(
       .load_i    (load[s]),
       .act_data_i,
       .swap_i    (swap),
-      .keep_i    (keep),
+      .zero_i    (zero),
       .flip_i    (flip),
       .sums_o    (sums_o[SumBits*Rows*s +: SumBits*Rows])
     );

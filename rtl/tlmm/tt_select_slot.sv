@@ -19,8 +19,8 @@ module tt_select_slot #(
   input  logic [8*Columns-1:0]        act_data_i,
   /// The next block becomes this one.
   input  logic                        swap_i,
-  /// Trit c of row r, in bit r * Columns + c, is not zero.
-  input  logic [Columns*Rows-1:0]     keep_i,
+  /// Trit c of row r, in bit r * Columns + c, is zero.
+  input  logic [Columns*Rows-1:0]     zero_i,
   /// Which nodes subtract, Columns - 1 bits a row, timed as tt_tree_signs gives them.
   input  logic [(Columns-1)*Rows-1:0] flip_i,
   /// Sum of row r in bits SumBits*r up, signed, up to the sign of column 0.
@@ -37,7 +37,7 @@ module tt_select_slot #(
     logic [8*Columns-1:0] leaves_q;
     for (genvar c = 0; c < Columns; c++) begin : gen_leaf
       always_ff @(posedge clk_i) begin
-        if (!keep_i[Columns*r+c]) leaves_q[8*c +: 8] <= '0;
+        if (zero_i[Columns*r+c]) leaves_q[8*c +: 8] <= '0;
         else leaves_q[8*c +: 8] <= block_q[8*c +: 8];
       end
     end

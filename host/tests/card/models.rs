@@ -4,7 +4,7 @@ use crate::{
     kit::{alone, beside, full, lockstep, mixed, play, random_tokens, same, shakespeare},
     rig::random_model,
 };
-use terntable::{card::Chunk, lockstep::candidates_differ, sim::SimCard};
+use terntable::{card::Chunk, lockstep::candidates_differ};
 use terntable_golden::{
     attention::KvFormat,
     card::{
@@ -17,7 +17,7 @@ use terntable_golden::{
     model::Model,
     sample::mix,
 };
-use terntable_testbench::{agents::axi_dram::DramTiming, card::CardOptions, seed::seed};
+use terntable_testbench::{agents::axi_dram::DramTiming, seed::seed};
 
 fn config() -> CardConfig {
     CardConfig::named("sim-small").unwrap()

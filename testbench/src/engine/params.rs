@@ -30,14 +30,14 @@ pub struct EngineParams {
 
 impl EngineParams {
     /// The edge card.
-    pub const KV260: EngineParams = EngineParams::of(Geometry::KV260, 16, 2048);
+    pub const KV260: EngineParams = EngineParams::of(Geometry::KV260, 16, 2048, 1);
     /// The small card of quick simulations.
-    pub const SIM_SMALL: EngineParams = EngineParams::of(Geometry::SIM_SMALL, 4, 512);
+    pub const SIM_SMALL: EngineParams = EngineParams::of(Geometry::SIM_SMALL, 4, 512, 0);
 
-    const fn of(geometry: Geometry, slots: usize, panel_tiles: usize) -> Self {
+    const fn of(geometry: Geometry, slots: usize, panel_tiles: usize, dsp_sums: usize) -> Self {
         let Geometry { rows, groups, beat_bytes } = geometry;
         let engine = Engine::Table;
-        EngineParams { slots, rows, groups, beat_bytes, panel_tiles, engine, dsp_sums: 0 }
+        EngineParams { slots, rows, groups, beat_bytes, panel_tiles, engine, dsp_sums }
     }
 
     /// The shape of its beats, by which panels are packed.
@@ -149,7 +149,7 @@ pub struct EngineOptions {
     pub register_stall: f64,
     /// Address of the first panel.
     pub memory_base: u64,
-    /// The folders with the sources of the design; of two files of a name the first counts.
+    /// The folders with the sources of the design; of two files of a name the last counts.
     pub rtl: Vec<PathBuf>,
     /// Waveform to write.
     pub trace: Option<PathBuf>,
