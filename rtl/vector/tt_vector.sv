@@ -182,9 +182,9 @@ module tt_vector #(
 
   // ---- control ----------------------------------------------------------------------------------
   logic             embed_start, embed_done, factors_start, factors_two, factors_busy, start, idle;
-  logic             finish, tree_busy, root_done, roots_busy, value, to_blocks, to_queries, int4;
+  logic             finish, tree_busy, finishing, value, to_blocks, to_queries, int4;
   logic             cache_empty, stages_idle, issue_idle, control_busy, scalars_idle;
-  logic [7:0]       roots, first_head;
+  logic [7:0]       finished, first_head;
   logic [39:0]      embed_table;
   logic [31:0]      inverse;
   logic [1:0][31:0] factors_scale;
@@ -217,9 +217,9 @@ module tt_vector #(
     .finish_o       (finish),
     .inverse_o      (inverse),
     .tree_busy_i    (tree_busy),
-    .root_done_i    (root_done),
-    .roots_busy_o   (roots_busy),
-    .roots_o        (roots),
+    .sum_valid_i    (sum_valid),
+    .finishing_o    (finishing),
+    .finished_o     (finished),
     .first_head_o   (first_head),
     .value_o        (value),
     .kv_base_o,
@@ -255,8 +255,8 @@ module tt_vector #(
     .sums_valid_i,
     .sums_ready_o,
     .sums_data_i,
-    .roots_busy_i (roots_busy),
-    .roots_i      (roots),
+    .finishing_i  (finishing),
+    .finished_i   (finished),
     .scale_done_i (scale_done),
     .cache_taken_i(kv_valid_o & kv_ready_i),
     .valid_o      (issue_valid),
@@ -368,8 +368,8 @@ module tt_vector #(
     .write_i        (p_write_i),
     .write_address_i(p_address_i),
     .write_data_i   (p_data_i),
-    .read_i         (valid[StageScaled-1] & pass.weigh),
-    .read_address_i (ParamBits'((pass.bank ? ParamWords : 0) + 32'(addend_word.word))),
+    .read_i         (valid[2] & (pass.scalar == tt_vector_pkg::ByWeight)),
+    .read_address_i (ParamBits'((pass.bank ? ParamWords : 0) + 32'(scalar_word.word))),
     .read_data_o    (weight)
   );
 
@@ -387,7 +387,7 @@ module tt_vector #(
   logic                tree, across, accumulate;
   logic [1:0]          load;
   logic [2:0]          step;
-  logic [31:0]         factor, root, scale, step_read;
+  logic [31:0]         factor, scale, step_read;
   logic [8*Lanes-1:0]  integers;
   logic [32*Lanes-1:0] partial, partial_new;
 
@@ -400,7 +400,7 @@ module tt_vector #(
     .sums_i       (sums),
     .x_i          (x_data),
     .y_i          (y_data),
-    .scalar_i     (pass.scalar == tt_vector_pkg::ByRoot ? root : factor),
+    .scalar_i     (factor),
     .rotary_i     (rotary),
     .addend_i     (x_data),
     .weight_i     (weight),
@@ -422,7 +422,7 @@ module tt_vector #(
   );
 
   // ---- sums of squares, maxima, scalars ---------------------------------------------------------
-  logic        sum_valid, sum_ready, maximum_valid;
+  logic        sum_valid, maximum_valid;
   logic [31:0] sum;
   logic [7:0]  sum_slot, maximum_slot, maximum_head, query_head;
   logic [30:0] maximum;
@@ -442,7 +442,6 @@ module tt_vector #(
     .words_i     (walk.row_words),
     .busy_o      (tree_busy),
     .sum_valid_o (sum_valid),
-    .sum_ready_i (sum_ready),
     .sum_o       (sum),
     .sum_slot_o  (sum_slot),
     .load_o      (load),
@@ -480,12 +479,10 @@ module tt_vector #(
     .factors_scale_i (factors_scale),
     .factors_busy_o  (factors_busy),
     .sum_valid_i     (sum_valid),
-    .sum_ready_o     (sum_ready),
     .sum_i           (sum),
     .sum_slot_i      (sum_slot),
     .inverse_i       (inverse),
     .eps_i           (model_i.eps),
-    .root_done_o     (root_done),
     .maximum_valid_i (maximum_valid),
     .maximum_i       (maximum),
     .maximum_group_i (maximum_group),
@@ -503,9 +500,7 @@ module tt_vector #(
     .step_a_o,
     .read_i          (valid[2]),
     .factor_address_i({scalar_word.second, scalar_word.slot[SlotBits-1:0]}),
-    .root_address_i  (scalar_word.slot[SlotBits-1:0]),
     .factor_o        (factor),
-    .root_o          (root),
     .scale_read_i    (valid[StageSummed-1] & pass.quantise),
     .scale_address_i (scale_word.group[GroupBits-1:0]),
     .scale_o         (scale),

@@ -55,16 +55,16 @@ module tt_vector_control #(
   input  logic idle_i,
   /// Finish the sums of squares.
   output logic finish_o,
-  /// 1 / n of them.
+  /// 1 / n of the command's rows.
   output logic [31:0] inverse_o,
   /// The tree is at work.
   input  logic tree_busy_i,
-  /// A root of a slot is there.
-  input  logic root_done_i,
-  /// Roots are being worked out.
-  output logic roots_busy_o,
-  /// Slots whose root is there.
-  output logic [7:0] roots_o,
+  /// The sum of a slot is there.
+  input  logic sum_valid_i,
+  /// Sums of squares are being finished.
+  output logic finishing_o,
+  /// Slots whose sum is there.
+  output logic [7:0] finished_o,
   /// Project: first head.
   output logic [7:0] first_head_o,
   /// Project: the KV rows are values.
@@ -168,8 +168,8 @@ module tt_vector_control #(
   );
 
   // ---- one after the other ----------------------------------------------------------------------
-  logic       ready, finish_q, roots_busy_q;
-  logic [7:0] roots_q;
+  logic       ready, finish_q, finishing_q;
+  logic [7:0] finished_q;
 
   assign ready = ~(squares & tree_busy_i) & ~(from_sums & factors_busy_i);
 
@@ -179,15 +179,15 @@ module tt_vector_control #(
       step_q       <= '0;
       wait_q       <= '0;
       finish_q     <= 1'b0;
-      roots_busy_q <= 1'b0;
-      roots_q      <= '0;
+      finishing_q <= 1'b0;
+      finished_q  <= '0;
     end else begin
       finish_q <= 1'b0;
       wait_q   <= state_q == Cache && cache_empty_i ? wait_q + 3'(wait_q != 3'd7) : '0;
-      if (finish_q) roots_q <= '0;
-      else if (root_done_i) roots_q <= roots_q + 8'd1;
-      if (finish_q) roots_busy_q <= 1'b1;
-      else if (roots_q == slots_i) roots_busy_q <= 1'b0;
+      if (finish_q) finished_q <= '0;
+      else if (sum_valid_i) finished_q <= finished_q + 8'd1;
+      if (finish_q) finishing_q <= 1'b1;
+      else if (finished_q == slots_i) finishing_q <= 1'b0;
       unique case (state_q)
         Idle: if (cmd_valid_i) state_q <= Decode;
         Decode: begin
@@ -204,7 +204,7 @@ module tt_vector_control #(
           else if (squares) state_q <= (is_residual || is_gate) && !residual.last ? Done : Finish;
           else state_q <= is_project && !queries ? Cache : Done;
         end
-        Finish: if (!tree_busy_i && !roots_busy_q && !finish_q) begin
+        Finish: if (!tree_busy_i && !finishing_q && !finish_q) begin
           finish_q <= 1'b1;
           state_q  <= Done;
         end
@@ -220,12 +220,11 @@ module tt_vector_control #(
       pass_q <= pass;
       walk_q <= walk;
     end
-    if (state_q == Finish && !tree_busy_i && !roots_busy_q) inverse_o <= inverse_q;
   end
 
   assign cmd_ready_o     = state_q == Idle;
   assign done_o          = state_q == Done;
-  assign busy_o          = state_q != Idle || finish_q || roots_busy_q;
+  assign busy_o          = state_q != Idle || finish_q || finishing_q;
   assign embed_start_o   = state_q == Decode & is_embed;
   assign embed_table_o   = embed.address;
   assign factors_start_o = state_q == Decode & (is_residual | is_gate | is_project);
@@ -235,8 +234,9 @@ module tt_vector_control #(
   assign pass_o          = pass_q;
   assign walk_o          = walk_q;
   assign finish_o        = finish_q;
-  assign roots_busy_o    = finish_q | roots_busy_q;
-  assign roots_o         = roots_q;
+  assign inverse_o       = inverse_q;
+  assign finishing_o     = finish_q | finishing_q;
+  assign finished_o      = finished_q;
   assign first_head_o    = project.first_head[7:0];
   assign value_o         = project.kind == 2'd2;
   assign kv_base_o       = project.kv_base;

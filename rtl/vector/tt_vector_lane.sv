@@ -2,7 +2,7 @@
 /// stop.
 ///
 /// ```text
-///   sums ─► real ─┐                  ┌─────────── weight, sine, gate ─► second product ─┐
+///   sums ─► real ─┐                  ┌─────────── sine, gate ──────────► second product ─┐
 ///   X, Y ─────────┴─► first product ─┼─► + X, + rotated ─► sum ─────────────────────────┼─► tap
 ///                                    └─► gate and up, delayed                           │
 ///                                                         gated, third product ─────────┘
@@ -31,14 +31,14 @@ module tt_vector_lane (
   input  logic [31:0] y_i,
   /// Stage 3: the factor of the slot.
   input  logic [31:0] scalar_i,
+  /// Stage 3: the parameter.
+  input  logic [31:0] weight_i,
   /// Stage 3: cosine.
   input  logic [31:0] cosine_i,
   /// Stage 3: sine.
   input  logic [31:0] sine_i,
   /// Stage StageScaled: what is added, an element of X.
   input  logic [31:0] addend_i,
-  /// Stage StageScaled: the parameter.
-  input  logic [31:0] weight_i,
   /// Stage StageScaled: the gate, of both words of a pair.
   output logic [31:0] scaled_o,
   /// Stage StageGate of the first of a pair: the logistic function of the gate.
@@ -106,6 +106,7 @@ module tt_vector_lane (
   always_comb begin
     case (pass_i.scalar)
       tt_vector_pkg::ByCosine: first_b = cosine_i;
+      tt_vector_pkg::ByWeight: first_b = weight_i;
       tt_vector_pkg::ByOne:    first_b = One;
       default:                 first_b = scalar_i;
     endcase
@@ -158,16 +159,11 @@ module tt_vector_lane (
       second_start = valid_i[StageGate+1] & ~second_i[StageGate+1];
       second_a     = pass_i.silu ? gate : opened;
       second_b     = pass_i.silu ? sigma_i : opened;
-    end else if (pass_i.rotate) begin
-      second_load  = valid_i[3];
-      second_start = valid_i[StageProduct];
+    end else begin
+      second_load  = valid_i[3] & pass_i.rotate;
+      second_start = valid_i[StageProduct] & pass_i.rotate;
       second_a     = partner;
       second_b     = sine_i;
-    end else begin
-      second_load  = valid_i[StageScaled] & pass_i.weigh;
-      second_start = valid_i[StageScaled+1] & pass_i.weigh;
-      second_a     = scaled;
-      second_b     = weight_i;
     end
   end
 
@@ -188,7 +184,7 @@ module tt_vector_lane (
   logic [31:0] addend, sum_a_q, sum_b_q, sum;
   logic        sum_valid;
 
-  assign sums = ~pass_i.gate & ~pass_i.weigh;
+  assign sums = ~pass_i.gate;
 
   always_comb begin
     // (a cos - b sin, b cos + a sin)
@@ -218,7 +214,7 @@ module tt_vector_lane (
   always_comb begin
     if (!keep_i) tap = '0;
     else if (gate_result_i) tap = third;
-    else if (pass_i.gate || pass_i.weigh) tap = product;
+    else if (pass_i.gate) tap = product;
     else tap = sum;
   end
 

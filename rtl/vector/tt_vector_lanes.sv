@@ -21,12 +21,12 @@ module tt_vector_lanes #(
   input  logic [32*Lanes-1:0] y_i,
   /// Stage 3: the factor of the slot.
   input  logic [31:0] scalar_i,
+  /// Stage 3: parameters.
+  input  logic [32*Lanes-1:0] weight_i,
   /// Stage 3: cosines, above them sines.
   input  logic [64*Lanes-1:0] rotary_i,
   /// Stage StageScaled: a word of X.
   input  logic [32*Lanes-1:0] addend_i,
-  /// Stage StageScaled: parameters.
-  input  logic [32*Lanes-1:0] weight_i,
   /// The tap takes something.
   input  logic tap_i,
   /// The tap takes the result of the gate.

@@ -99,8 +99,7 @@ module tt_vector_passes #(
       end
     end
     if (is_normalise) begin
-      pass.scalar  = tt_vector_pkg::ByRoot;
-      pass.weigh   = 1'b1;
+      pass.scalar  = tt_vector_pkg::ByWeight;
       pass.maximum = first_step;
       if (!first_step) begin
         pass.quantise   = 1'b1;

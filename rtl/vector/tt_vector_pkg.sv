@@ -45,7 +45,7 @@ package tt_vector_pkg;
   /// What the first product multiplies by.
   typedef enum logic [1:0] {
     ByFactor = 2'd0,  // real value of one of a sum: step * scale
-    ByRoot   = 2'd1,  // 1 / root mean square
+    ByWeight = 2'd1,  // the parameters
     ByOne    = 2'd2,
     ByCosine = 2'd3
   } scalar_e;
@@ -67,7 +67,6 @@ package tt_vector_pkg;
     logic    silu;      // the gate is SiLU
     logic    rotate;    // RoPE
     logic    add_x;     // residual
-    logic    weigh;     // second product: by the parameters
     logic    bank;      // of the parameters
     logic    write_x;
     logic    write_y;

@@ -27,10 +27,8 @@ module tt_vector_squares #(
   input  logic [15:0]         words_i,
   /// The tree is at work.
   output logic                busy_o,
-  /// The sum of a slot is complete.
+  /// The sum of a slot is complete, for one cycle.
   output logic                sum_valid_o,
-  /// It is taken.
-  input  logic                sum_ready_i,
   /// The sum.
   output logic [31:0]         sum_o,
   /// Its slot.
@@ -178,7 +176,7 @@ module tt_vector_squares #(
           wait_q      <= WaitBits'(1);
           to_result_q <= step_q == 3'(Steps - 1);
         end
-        Result: if (sum_ready_i) begin
+        Result: begin
           state_q <= slot_q + 8'd1 == slots_i ? Idle : High;
           slot_q  <= slot_q + 8'd1;
           half_q  <= JBits'(Words / 2);

@@ -5,7 +5,7 @@ use super::bench::{Bench, Bits, KvRow, Shape};
 use std::collections::BTreeMap;
 use terntable_golden::{
     gate::{Gate, add_residual},
-    norm,
+    norm::{self, Scales},
     quantise::{dequantise, quantise, quantise_int4},
     reduce,
 };
@@ -129,7 +129,6 @@ pub struct Card {
     x: Vec<Vec<f32>>,
     y: BTreeMap<usize, Vec<f32>>,
     squares: Vec<f32>,
-    roots: Vec<f32>,
     steps: Vec<f32>,
     params: [Vec<f32>; 2],
     rope: Vec<Vec<(f32, f32)>>,
@@ -173,7 +172,6 @@ impl Card {
             x: vec![vec![0.0; model.hidden]; slots],
             y: BTreeMap::new(),
             squares: Vec::new(),
-            roots: vec![0.0; slots],
             steps: vec![1.0; slots],
             params: [Vec::new(), Vec::new()],
             rope: Vec::new(),
@@ -293,12 +291,6 @@ impl Card {
         }
     }
 
-    fn finish(&mut self, n: usize) {
-        for (root, sum) in self.roots.iter_mut().zip(&self.squares) {
-            *root = 1.0 / (sum * (1.0 / n as f32) + self.model.eps).sqrt();
-        }
-    }
-
     pub fn embed(&mut self) {
         self.log.push("embed".into());
         let (hidden, beat) = (self.model.hidden, self.bench.shape.beat);
@@ -320,7 +312,6 @@ impl Card {
         }
         self.send(false, &[(0, 0x20), (1, TABLE as u32)]);
         self.squares = self.x.iter().map(|x| reduce::sum(x.iter().map(|v| v * v))).collect();
-        self.finish(hidden);
     }
 
     /// Sums of `[plane][slot][row]`, and the words of the stream that the multiply unit makes of them.
@@ -382,7 +373,6 @@ impl Card {
             }
         }
         self.squares = self.x.iter().map(|x| reduce::sum(x.iter().map(|v| v * v))).collect();
-        self.finish(hidden);
     }
 
     pub fn gate(&mut self) {
@@ -410,7 +400,6 @@ impl Card {
     fn squares_of_y(&mut self, n: usize) {
         let sum = |s| reduce::sum(self.y_row(s, n).iter().map(|v| v * v));
         self.squares = (0..self.slots).map(sum).collect();
-        self.finish(n);
     }
 
     pub fn square(&mut self) {
@@ -519,11 +508,11 @@ impl Card {
         let n = [self.model.hidden, self.model.query(), self.model.ffn][source as usize];
         for s in 0..self.slots {
             let row = if source == 0 { self.x[s].clone() } else { self.y_row(s, n) };
-            let r = self.roots[s];
-            let y: Vec<f32> = row.iter().zip(&self.params[bank]).map(|(x, w)| x * r * w).collect();
-            let whole = norm::rms_norm(&row, &self.params[bank][..n], self.model.eps);
-            assert!(y.iter().zip(&whole).all(|(a, b)| same(*a, *b)), "golden norm in parts");
-            let quantised = quantise(&y);
+            let weight = &self.params[bank][..n];
+            let quantised = norm::quantise(&row, weight, self.model.eps);
+            let largest = norm::largest(0.0, &row, weight);
+            let parts = Scales::new(self.squares[s], largest, 1.0 / n as f32, self.model.eps);
+            assert_eq!(parts.step.to_bits(), quantised.step.to_bits(), "golden norm in parts");
             self.steps[s] = quantised.step;
             let mut bytes: Vec<u8> = quantised.values.iter().map(|&v| v as u8).collect();
             if to_queries {
@@ -555,9 +544,6 @@ impl Card {
         }
         for (index, want) in &self.y {
             self.compare(&format!("Y word {index}"), want, &self.bench.y_word(*index));
-        }
-        for (s, want) in self.roots.iter().enumerate() {
-            self.compare(&format!("root of slot {s}"), &[*want], &[self.bench.root(s)]);
         }
         let written = self.bench.written.borrow();
         if !self.a.is_empty() {

@@ -66,8 +66,7 @@ module tb_vector #(
   input  logic                                   kv_idle_i,
   input  logic [15:0]                            index_i,
   output logic [32*Lanes-1:0]                    x_o,
-  output logic [32*Lanes-1:0]                    y_o,
-  output logic [31:0]                            root_o
+  output logic [32*Lanes-1:0]                    y_o
 );
   logic                  p_write, r_write, load_busy;
   logic [ParamBits-1:0]  p_address;
@@ -183,7 +182,6 @@ module tb_vector #(
     .kv_idle_i
   );
 
-  assign x_o    = u_vector.u_residual.memory[index_i[$clog2(ResidualWords)-1:0]];
-  assign y_o    = u_vector.u_work.memory[index_i[$clog2(WorkWords)-1:0]];
-  assign root_o = u_vector.u_scalars.u_file.u_roots.memory[index_i[$clog2(Slots)-1:0]];
+  assign x_o = u_vector.u_residual.memory[index_i[$clog2(ResidualWords)-1:0]];
+  assign y_o = u_vector.u_work.memory[index_i[$clog2(WorkWords)-1:0]];
 endmodule

@@ -71,7 +71,6 @@ pub struct Machine {
     r: Buffer<f32>,
     squares: Vec<Squares>,
     step_a: Vec<f32>,
-    r_norm: Vec<f32>,
     factors: Vec<Vec<f32>>,
     heaps: Vec<Vec<(i64, u32)>>,
     ranked: Vec<Vec<Candidate>>,
@@ -124,7 +123,6 @@ impl Machine {
             r: Buffer::new("u_rope", slots * card.head_dim_max / 2 / lanes, 2 * lanes),
             squares: vec![Squares::default(); slots],
             step_a: vec![0.0; slots],
-            r_norm: vec![0.0; slots],
             factors: vec![vec![0.0; card.heads_max]; slots],
             heaps: vec![Vec::new(); slots],
             ranked: vec![Vec::new(); slots],
@@ -185,11 +183,6 @@ impl Machine {
     /// Step of A, a slot.
     pub fn step_a(&self) -> &[f32] {
         &self.step_a
-    }
-
-    /// r of the last norm, a slot.
-    pub fn r_norm(&self) -> &[f32] {
-        &self.r_norm
     }
 
     /// The last finished sum of squares of a slot.

@@ -8,7 +8,7 @@ use crate::{
         shape::{embed_stride, rope_stride},
     },
     gate::Gate,
-    norm::inverse_rms,
+    norm::{Scales, largest},
     quantise::{dequantise, quantise},
     reduce::Partials,
     rope::rotate,
@@ -228,17 +228,16 @@ impl Machine {
                 source::X => self.x.row(self.x_base(slot), columns),
                 _ => self.y.row(self.y_base(slot, columns), columns),
             };
-            let r = canonical(inverse_rms(self.squares[slot].sum, inverse, model.eps));
-            self.r_norm[slot] = r;
-            let y: Vec<f32> = row.iter().zip(&weights).map(|(v, w)| (v * r) * w).collect();
-            let quantised = quantise(&y);
-            self.step_a[slot] = quantised.step;
-            self.write_activations(slot, &quantised.values);
+            let largest = largest(0.0, &row, &weights);
+            let scales = Scales::new(self.squares[slot].sum, largest, inverse, model.eps);
+            self.step_a[slot] = scales.step;
+            let values: Vec<i8> =
+                row.iter().zip(&weights).map(|(&x, &w)| scales.integer(x, w)).collect();
+            self.write_activations(slot, &values);
             if to_queries {
                 let width = columns.next_multiple_of(self.card.beat_bytes());
                 for i in 0..width {
-                    let value = quantised.values.get(i).copied().unwrap_or(0);
-                    self.q.set(slot * width + i, value);
+                    self.q.set(slot * width + i, values.get(i).copied().unwrap_or(0));
                 }
             }
         }
