@@ -6,7 +6,8 @@
 ///   X, Y ─────────┴─► first product ─┼─► + X, + rotated ─► sum ─────────────────────────┼─► tap
 ///                                    └─► gate and up, delayed                           │
 ///                                                         gated, third product ─────────┘
-///   tap ─┬─► X, Y, maximum
+///   tap ─┬─► X, Y, maximum of a head
+///        ├─► second product: by the weight ─► maximum of a row
 ///        └─► third product: by itself ─► partial sums; by the scale ─► integer
 /// ```
 ///
@@ -31,7 +32,7 @@ module tt_vector_lane (
   input  logic [31:0] y_i,
   /// Stage 3: the factor of the slot.
   input  logic [31:0] scalar_i,
-  /// Stage 3: the parameter.
+  /// Stage 3, or with weigh_i[0]: the parameter.
   input  logic [31:0] weight_i,
   /// Stage 3: cosine.
   input  logic [31:0] cosine_i,
@@ -53,6 +54,10 @@ module tt_vector_lane (
   input  logic [31:0] scale_i,
   /// The tap.
   output logic [31:0] tap_o,
+  /// The tap is weighed: load the factors, start.
+  input  logic [1:0]  weigh_i,
+  /// MulLatency cycles after weigh_i[1]: the tap by the parameter.
+  output logic [31:0] weighed_o,
   /// A third product or square starts: the tap was taken in the cycle before.
   input  logic        third_i,
   /// The third product becomes an integer.
@@ -150,7 +155,7 @@ module tt_vector_lane (
 
   // ---- second product ---------------------------------------------------------------------------
   logic        second_load, second_start;
-  logic [31:0] second_a, second_b, second_a_q, second_b_q, product;
+  logic [31:0] second_a, second_b, second_a_q, second_b_q, product, tap_q;
   logic        product_valid;
 
   always_comb begin
@@ -165,19 +170,25 @@ module tt_vector_lane (
       second_a     = partner;
       second_b     = sine_i;
     end
+    // Between those of the pairs of a gate: the tap takes a result in the cycles of these loads.
+    if (weigh_i[0]) begin
+      second_a = tap_q;
+      second_b = weight_i;
+    end
   end
 
   always_ff @(posedge clk_i) begin
-    if (second_load) begin
+    if (second_load || weigh_i[0]) begin
       second_a_q <= second_a;
       second_b_q <= second_b;
     end
   end
 
   tt_fmul u_second (
-    .clk_i, .rst_ni, .valid_i(second_start), .a_i(second_a_q), .b_i(second_b_q),
+    .clk_i, .rst_ni, .valid_i(second_start | weigh_i[1]), .a_i(second_a_q), .b_i(second_b_q),
     .valid_o(product_valid), .result_o(product)
   );
+  assign weighed_o = product;
 
   // ---- sum --------------------------------------------------------------------------------------
   logic        sums;
@@ -206,7 +217,7 @@ module tt_vector_lane (
   );
 
   // ---- tap and third product --------------------------------------------------------------------
-  logic [31:0] tap, tap_q, third_b_q, third;
+  logic [31:0] tap, third_b_q, third;
   logic        square, third_valid;
 
   assign square = pass_i.gate ? gate_result_i : pass_i.square;
@@ -252,6 +263,14 @@ module tt_vector_lane (
     .clk_i, .rst_ni, .valid_i(accumulate_i), .a_i(partial_a_q), .b_i(partial_b_q),
     .valid_o(partial_valid), .result_o(partial_o)
   );
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (!weigh_i[0] || !second_load);
+    end
+  end
+`endif
 
   logic unused;
   assign unused = ^{pass_i, valid_i, second_i, real_valid, scaled_valid, product_valid, sum_valid,
