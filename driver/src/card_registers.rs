@@ -669,7 +669,7 @@ pub mod pass_error {
     /// `end` while panels wait to be taken.
     pub const PANEL_LEFT: u32 = 0x1b;
     /// The wait mask names no unit, or names multiply behind more than two panels, which would
-    /// wait for ever.
+    /// wait for ever, or a multiply follows no normalise.
     pub const WAIT: u32 = 0x1c;
     /// The program has no `end`.
     pub const NO_END: u32 = 0x1d;
@@ -689,8 +689,6 @@ pub mod pass_error {
     pub const WRITE_RESPONSE: u32 = 0x25;
     /// A page number outside of the KV cache.
     pub const PAGE: u32 = 0x30;
-    /// The scores of an attention do not fit their memory.
-    pub const SPILL: u32 = 0x31;
     /// A page of memory has another CRC-32C.
     pub const CHECKSUM: u32 = 0x32;
     /// Nothing moved for a long time.
@@ -719,7 +717,7 @@ pub mod pass_error {
         (0x19, "panel", "The oldest panel is not the one that the command takes, or there is none."),
         (0x1a, "panels", "More than four panels that no command took."),
         (0x1b, "panel_left", "`end` while panels wait to be taken."),
-        (0x1c, "wait", "The wait mask names no unit, or names multiply behind more than two panels, which would wait for ever."),
+        (0x1c, "wait", "The wait mask names no unit, or names multiply behind more than two panels, which would wait for ever, or a multiply follows no normalise."),
         (0x1d, "no_end", "The program has no `end`."),
         (0x1e, "after_end", "Something follows `end`."),
         (0x1f, "slot", "Token, row or history of a slot do not fit the model."),
@@ -729,7 +727,6 @@ pub mod pass_error {
         (0x24, "read_response", "The memory answered a read by an error."),
         (0x25, "write_response", "The memory answered a write by an error."),
         (0x30, "page", "A page number outside of the KV cache."),
-        (0x31, "spill", "The scores of an attention do not fit their memory."),
         (0x32, "checksum", "A page of memory has another CRC-32C."),
         (0x40, "timeout", "Nothing moved for a long time."),
         (0x41, "aborted", "The host ended the pass."),

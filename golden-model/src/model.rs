@@ -8,8 +8,8 @@ use crate::{
     attention::{KvCache, KvFormat, attend},
     gate::{Gate, add_residual},
     head::{Candidate, Head, HeadMode},
-    norm::rms_norm,
-    quantise::{Quantised, dequantise, quantise},
+    norm,
+    quantise::{Quantised, dequantise},
     rope::Rope,
     ternary::Ternary,
     tlmm::Tlmm,
@@ -273,7 +273,7 @@ impl Model {
             self.attention_block(device, sequences, slots, layer, &mut x)?;
             self.ffn_block(device, layer, &mut x)?;
         }
-        Ok(x.iter().map(|x| quantise(&self.rms(x, &self.norm))).collect())
+        Ok(x.iter().map(|x| self.normalise(x, &self.norm)).collect())
     }
 
     fn check_slots(&self, sequences: &[Sequence], slots: &[Slot]) -> Result<(), Error> {
@@ -295,8 +295,8 @@ impl Model {
         Ok(())
     }
 
-    fn rms(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        rms_norm(x, weight, self.config.norm_eps)
+    fn normalise(&self, x: &[f32], weight: &[f32]) -> Quantised {
+        norm::quantise(x, weight, self.config.norm_eps)
     }
 
     /// Real outputs of projections that share an input: `[projection][slot][row]`.
@@ -326,8 +326,7 @@ impl Model {
     ) -> Result<(), Error> {
         let Config { heads, kv_heads, head_dim, .. } = self.config;
         let layer = &self.layers[index];
-        let input: Vec<_> =
-            x.iter().map(|x| quantise(&self.rms(x, &layer.attention_norm))).collect();
+        let input: Vec<_> = x.iter().map(|x| self.normalise(x, &layer.attention_norm)).collect();
         let [mut q, mut k, v] =
             self.project(device, index, [Projection::Q, Projection::K, Projection::V], &input)?;
         for (i, slot) in slots.iter().enumerate() {
@@ -344,7 +343,7 @@ impl Model {
                 let kv_head = head / (heads / kv_heads);
                 row.extend(device.attend(query, cache, kv_head, slot.position + 1)?);
             }
-            attended.push(quantise(&self.rms(&row, &layer.attention_sub_norm)));
+            attended.push(self.normalise(&row, &layer.attention_sub_norm));
         }
         let [o] = self.project(device, index, [Projection::O], &attended)?;
         x.iter_mut().zip(&o).for_each(|(x, o)| add_residual(x, o));
@@ -358,13 +357,13 @@ impl Model {
         x: &mut [Vec<f32>],
     ) -> Result<(), Error> {
         let layer = &self.layers[index];
-        let input: Vec<_> = x.iter().map(|x| quantise(&self.rms(x, &layer.ffn_norm))).collect();
+        let input: Vec<_> = x.iter().map(|x| self.normalise(x, &layer.ffn_norm)).collect();
         let [gate, up] = self.project(device, index, [Projection::Gate, Projection::Up], &input)?;
         let gated: Vec<_> = gate
             .iter()
             .zip(&up)
             .map(|(gate, up)| {
-                quantise(&self.rms(&self.config.gate.apply(gate, up), &layer.ffn_sub_norm))
+                self.normalise(&self.config.gate.apply(gate, up), &layer.ffn_sub_norm)
             })
             .collect();
         let [down] = self.project(device, index, [Projection::Down], &gated)?;

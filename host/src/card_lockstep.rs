@@ -76,8 +76,6 @@ struct Program {
     layer: usize,
     /// The last norm read the gated values: the residuals that follow end the layer.
     ending: bool,
-    /// Where attention spills scores, which no contract names.
-    spill: std::ops::Range<usize>,
 }
 
 impl Program {
@@ -96,11 +94,7 @@ impl Program {
             }
             Command::Project { heads, .. } => self.y_row = heads as usize * self.head_dim,
             Command::Gate { .. } => self.y_row = self.ffn,
-            Command::Attend { spill, spill_bytes, .. } => {
-                let from = (spill & !STATE) as usize;
-                self.spill = from..from + spill_bytes as usize;
-                self.y_row = self.query;
-            }
+            Command::Attend { .. } => self.y_row = self.query,
             Command::Normalise { source, .. } => self.ending = source == source::Y_FFN,
             Command::Residual { last: true, .. } if self.ending => {
                 self.ending = false;
@@ -301,21 +295,16 @@ impl LockstepCard {
         self.differs((step, layer), name, (slot, element, tile), found)
     }
 
-    /// Compares the state region, but for what attention spills.
+    /// Compares the state region.
     fn compare_state(&mut self, step: &Step, layer: Option<usize>) -> Result<(), Error> {
         let mut found = vec![0; self.golden.machine().state().len()];
         self.card.read_state(STATE, &mut found)?;
         let expected = self.golden.machine().state();
         self.compared += expected.len() as u64;
-        let spill = &self.program.spill;
-        let parts = [0..spill.start, spill.end.min(found.len())..found.len()];
-        let differs = parts.into_iter().find_map(|part| {
-            match expected[part.clone()] == found[part.clone()] {
-                true => None,
-                false => part.into_iter().find(|&at| expected[at] != found[at]),
-            }
-        });
-        let Some(at) = differs else { return Ok(()) };
+        if *expected == *found {
+            return Ok(());
+        }
+        let at = (0..expected.len()).find(|&at| expected[at] != found[at]).unwrap_or(0);
         let values = (0, expected[at].into(), found[at].into());
         Err(self.differs((step, layer), "state", (None, at, None), values))
     }

@@ -92,25 +92,7 @@ module tt_attention #(
   /// Memory: a beat comes.
   input  logic                                        rd_data_valid_i,
   /// Memory: the beat.
-  input  logic [8*BeatBytes-1:0]                      rd_data_i,
-  /// Memory: constant, nothing is written.
-  output logic                                        wr_valid_o,
-  /// Memory: not used.
-  input  logic                                        wr_ready_i,
-  /// Memory: constant.
-  output logic [39:0]                                 wr_address_o,
-  /// Memory: constant.
-  output logic [4:0]                                  wr_beats_o,
-  /// Memory: constant, nothing is written.
-  output logic                                        wr_data_valid_o,
-  /// Memory: not used.
-  input  logic                                        wr_data_ready_i,
-  /// Memory: constant.
-  output logic [8*BeatBytes-1:0]                      wr_data_o,
-  /// Memory: constant.
-  output logic [BeatBytes-1:0]                        wr_strobe_o,
-  /// Memory: not used.
-  input  logic                                        wr_done_i
+  input  logic [8*BeatBytes-1:0]                      rd_data_i
 );
 
   localparam int unsigned SizeBits   = $clog2(BeatBytes);
@@ -394,14 +376,6 @@ module tt_attention #(
     .result_o(quotient)
   );
 
-  // Scores that do not fit the store are made again: nothing is spilled to memory.
-  assign wr_valid_o      = 1'b0;
-  assign wr_address_o    = '0;
-  assign wr_beats_o      = '0;
-  assign wr_data_valid_o = 1'b0;
-  assign wr_data_o       = '0;
-  assign wr_strobe_o     = '0;
-
   logic unused;
-  assign unused = ^{command, wr_ready_i, wr_data_ready_i, wr_done_i, model_i};
+  assign unused = ^{command, model_i};
 endmodule

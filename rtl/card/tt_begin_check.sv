@@ -16,6 +16,8 @@ module tt_begin_check
   parameter int unsigned WorkWords = 16384,
   /// Words of buffer Q.
   parameter int unsigned QueryWords = 1024,
+  /// Words of a bank of buffer P.
+  parameter int unsigned ParamWords = 1024,
   /// Longest head.
   parameter int unsigned HeadDimMax = 128,
   /// Most query heads.
@@ -45,6 +47,7 @@ module tt_begin_check
   localparam int unsigned LaneBits  = $clog2(Lanes);
   localparam int unsigned BeatBits  = $clog2(BeatBytes);
   localparam int unsigned PageBits  = $clog2(PageRows);
+  localparam int unsigned Columns   = ParamWords * Lanes;  // of the longest norm
   localparam int unsigned StepBytes = (4 * PageRows + BeatBytes - 1) / BeatBytes * BeatBytes;
 
   typedef enum logic [3:0] {
@@ -114,7 +117,7 @@ module tt_begin_check
     plain = tt_card_pkg::ErrNone;
     if (command.magic != 32'h4242_5454) begin
       plain = tt_card_pkg::ErrMagic;
-    end else if (command.version != 16'd1) begin
+    end else if (command.version != 16'd2) begin
       plain = tt_card_pkg::ErrVersion;
     end else if (command.config_hash != ConfigHash) begin
       plain = tt_card_pkg::ErrHash;
@@ -123,6 +126,8 @@ module tt_begin_check
                  || command.pages == '0 || 32'(command.heads) > HeadsMax
                  || 32'(command.head_dim) > HeadDimMax || command.head_dim[3:0] != '0
                  || (32'(command.head_dim) & (2 * Lanes - 1)) != '0
+                 || 32'(command.hidden) > Columns
+                 || 32'(command.ffn) > Columns
                  || (command.kv_bits != 4'd4 && command.kv_bits != 4'd8)
                  || command.head_bytes != head_bytes) begin
       plain = tt_card_pkg::ErrModel;
@@ -141,7 +146,7 @@ module tt_begin_check
     case (state_q)
       Residual:  bad = product_q > 40'(ResidualWords);
       Work:      bad = product_q > 40'(WorkWords);
-      Query:     bad = product_q[39:16] != '0;
+      Query:     bad = product_q > 40'(Columns < 65535 ? Columns : 65535);
       QueryWork: bad = product_q > 40'(WorkWords);
       Queries:   bad = product_q > 40'(QueryWords);
       Page:      bad = product_q != 40'(model_q.page_bytes);

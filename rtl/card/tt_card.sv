@@ -166,7 +166,7 @@ module tt_card #(
   localparam int unsigned Units        = 6;
   // Of the units, and the sequencer.
   localparam int unsigned ReadClients  = 8;
-  localparam int unsigned WriteClients = 3;
+  localparam int unsigned WriteClients = 2;
 
   if (Slots < 1 || Slots > 64) begin : gen_bad_slots
     $fatal(1, "tt_card: Slots must be 1..64");

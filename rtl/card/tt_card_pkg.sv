@@ -72,7 +72,6 @@ package tt_card_pkg;
     ErrReadResponse  = 8'h24,
     ErrWriteResponse = 8'h25,
     ErrPage          = 8'h30,
-    ErrSpill         = 8'h31,
     ErrChecksum      = 8'h32,
     ErrTimeout       = 8'h40,
     ErrAborted       = 8'h41

@@ -39,6 +39,8 @@ module tt_command_check
   input  logic [2:0]   panels_i,
   /// The oldest of them.
   input  tt_card_pkg::panel_t       panel_i,
+  /// The command before is a normalise.
+  input  logic         normalised_i,
   /// Checked, for one cycle. `begin` and `end` are only checked for their place.
   output logic         done_o,
   /// What is wrong, or ErrNone; with done_o.
@@ -66,7 +68,6 @@ module tt_command_check
   tt_command_pkg::project_t   project;
   tt_command_pkg::normalise_t normalise;
   tt_command_pkg::multiply_t  multiply;
-  tt_command_pkg::attend_t    attend;
   tt_command_pkg::screen_t    screen;
   tt_command_pkg::check_t     check;
 
@@ -77,7 +78,6 @@ module tt_command_check
   assign project   = command_i;
   assign normalise = command_i;
   assign multiply  = command_i;
-  assign attend    = command_i;
   assign screen    = command_i;
   assign check     = command_i;
 
@@ -158,8 +158,7 @@ module tt_command_check
       end
       tt_command_pkg::OpSquare: ;
       tt_command_pkg::OpNormalise: begin
-        bad_size = normalise.source == 2'd3 || 32'(columns_q) > ParamWords * Lanes
-                   || 32'(columns_q) > ActBlocks * 3 * Groups
+        bad_size = normalise.source == 2'd3 || 32'(columns_q) > ActBlocks * 3 * Groups
                    || (normalise.to_queries && (normalise.source != 2'd0 || !head_fits_i));
       end
       tt_command_pkg::OpMultiply: begin
@@ -171,11 +170,8 @@ module tt_command_check
         use_first = 1'b1;
       end
       tt_command_pkg::OpAttend: begin
-        unit         = 3'(tt_command_pkg::UnitAttention);
-        use_first    = 1'b1;
-        use_second   = 1'b1;
-        second       = attend.spill;
-        second_state = 1'b1;
+        unit      = 3'(tt_command_pkg::UnitAttention);
+        use_first = 1'b1;
       end
       tt_command_pkg::OpScreen: begin
         unit       = 3'(tt_command_pkg::UnitHead);
@@ -216,7 +212,9 @@ module tt_command_check
     end else if (bad_place) begin
       code = begun_i ? tt_card_pkg::ErrBegin : tt_card_pkg::ErrNoBegin;
     end else if (waits[7:6] != '0
-                 || (waits[tt_command_pkg::UnitMultiply] && panels_i > 3'(HeldPanels))) begin
+                 || (waits[tt_command_pkg::UnitMultiply] && panels_i > 3'(HeldPanels))
+                 || (gives && multiply.follows
+                     && !(normalised_i && waits[tt_command_pkg::UnitVector]))) begin
       code = tt_card_pkg::ErrWait;
     end else if (bad_size) begin
       code = tt_card_pkg::ErrSize;
@@ -262,6 +260,6 @@ module tt_command_check
   assign done_o = second_q;
 
   logic unused;
-  assign unused = ^{model_i, pass_i, load, rope, residual, project, normalise, multiply, attend,
+  assign unused = ^{model_i, pass_i, load, rope, residual, project, normalise, multiply,
                     screen, check};
 endmodule

@@ -53,7 +53,7 @@ package tt_command_pkg;
     logic [15:0]   hidden;          // Elements of the residual stream.
     logic [63:0]   config_hash;     // Hash of the card's configuration.
     logic [31:0]   magic;           // 0x42425454.
-    logic [15:0]   version;         // Version of the commands: 1.
+    logic [15:0]   version;         // Version of the commands: 2.
     logic [7:0]    waits;
     logic [7:0]    opcode;
   } begin_t;
@@ -91,37 +91,43 @@ package tt_command_pkg;
   } load_rope_t;
 
   /// embed: X of each slot becomes the embedding of its token; starts and finishes the sum of
-  /// squares.
+  /// squares and the largest product of X and the norm's weights.
   typedef struct packed {
-    logic [439:0]  reserved1;
+    logic [439:0]  reserved2;
     logic [39:0]   address;         // Address of the table: a row a token, padded to a beat.
-    logic [15:0]   reserved0;
+    logic [11:0]   reserved1;
+    logic          bank;            // Bank of P that holds the weights of the norm that follows.
+    logic [2:0]    reserved0;
     logic [7:0]    waits;
     logic [7:0]    opcode;
   } embed_t;
 
-  /// residual: Takes a panel's sums: x += sum * (step * scale); goes on with the sum of squares of
-  /// X.
+  /// residual: Takes a panel's sums: x += sum * (step * scale); goes on with the sum of squares and
+  /// the largest product of X.
   typedef struct packed {
-    logic [383:0]  reserved1;
+    logic [383:0]  reserved2;
     logic [31:0]   scale;           // binary32: scale of the matrix.
     logic [31:0]   rows;            // Rows of the panel.
-    logic [31:0]   first_row;       // First row of the panel; row 0 starts the sum of squares.
-    logic [14:0]   reserved0;
+    logic [31:0]   first_row;       // First row of the panel; row 0 starts both.
+    logic [11:0]   reserved1;
+    logic          bank;            // Bank of P that holds the weights of the norm that follows.
+    logic [1:0]    reserved0;
     logic          last;            // Finishes the sum of squares.
     logic [7:0]    waits;
     logic [7:0]    opcode;
   } residual_t;
 
   /// gate: Takes a panel of two planes, gate and up: Y becomes the gated row; goes on with the sum
-  /// of squares of Y.
+  /// of squares and the largest product of Y.
   typedef struct packed {
-    logic [351:0]  reserved1;
+    logic [351:0]  reserved2;
     logic [31:0]   scale_up;        // binary32: scale of up's matrix.
     logic [31:0]   scale_gate;      // binary32: scale of the gate's matrix.
     logic [31:0]   rows;            // Rows of each plane.
-    logic [31:0]   first_row;       // First row of each plane; row 0 starts the sum of squares.
-    logic [14:0]   reserved0;
+    logic [31:0]   first_row;       // First row of each plane; row 0 starts both.
+    logic [11:0]   reserved1;
+    logic          bank;            // Bank of P that holds the weights of the norm that follows.
+    logic [1:0]    reserved0;
     logic          last;            // Finishes the sum of squares.
     logic [7:0]    waits;
     logic [7:0]    opcode;
@@ -141,17 +147,20 @@ package tt_command_pkg;
     logic [7:0]    opcode;
   } project_t;
 
-  /// square: Sum of squares of Y over heads * head_dim columns.
+  /// square: Sum of squares and largest product of Y over heads * head_dim columns.
   typedef struct packed {
-    logic [495:0]  reserved0;
+    logic [491:0]  reserved1;
+    logic          bank;            // Bank of P that holds the weights of the norm that follows.
+    logic [2:0]    reserved0;
     logic [7:0]    waits;
     logic [7:0]    opcode;
   } square_t;
 
-  /// normalise: Norm and quantise: r from the sum of squares, y = (x * r) * w, int8 to A, step.
+  /// normalise: Norm and quantise, from the last sum of squares and the largest product since row
+  /// 0: int8 to A, step.
   typedef struct packed {
     logic [491:0]  reserved0;
-    logic          bank;            // Bank of P that holds w.
+    logic          bank;            // Bank of P that holds the weights.
     logic          to_queries;      // Also to Q, as the head's input; only with source 0.
     logic [1:0]    source;          // 0 X (hidden), 1 Y (heads * head_dim), 2 Y (ffn).
     logic [7:0]    waits;
@@ -166,7 +175,10 @@ package tt_command_pkg;
     logic [31:0]   tiles;           // Tiles of the panel, both planes together.
     logic [23:0]   reserved1;
     logic [39:0]   address;         // Address of the panel.
-    logic [13:0]   reserved0;
+    logic [12:0]   reserved0;
+    // The command before is the normalise of its input: starts with it, and reads each block of A
+    // when all slots have it. Its mask names the vector unit.
+    logic          follows;
     logic          to_head;         // 0: the sums go to the vector unit. 1: to the head.
     logic          two_planes;      // Tiles alternate between two matrices.
     logic [7:0]    waits;
@@ -175,11 +187,7 @@ package tt_command_pkg;
 
   /// attend: Attention of every slot and head over its sequence's pages; the result goes to Y.
   typedef struct packed {
-    logic [319:0]  reserved3;
-    logic [31:0]   spill_bytes;     // Its size.
-    logic [23:0]   reserved2;
-    logic [39:0]   spill;           // Address of the area for scores that do not fit the card.
-    logic [23:0]   reserved1;
+    logic [439:0]  reserved1;
     logic [39:0]   kv_base;         // Address of the layer's KV area.
     logic [15:0]   reserved0;
     logic [7:0]    waits;

@@ -137,7 +137,7 @@ module tt_sequencer
 
   state_e           state_q;
   logic [15:0]      index_q;
-  logic             begun_q, token_q;
+  logic             begun_q, normalised_q, token_q;
   logic             failing;
   logic [Units-1:0] room, unfinished;
   tt_card_pkg::pass_t            pass;
@@ -238,6 +238,7 @@ module tt_sequencer
     .pass_i     (pass),
     .panels_i   (panels),
     .panel_i    (panel),
+    .normalised_i(normalised_q),
     .done_o     (check_done),
     .code_o     (check_code),
     .address_o  (check_address),
@@ -254,6 +255,7 @@ module tt_sequencer
     .ResidualWords(ResidualWords),
     .WorkWords    (WorkWords),
     .QueryWords   (QueryWords),
+    .ParamWords   (ParamWords),
     .HeadDimMax   (HeadDimMax),
     .HeadsMax     (HeadsMax),
     .ConfigHash   (ConfigHash)
@@ -352,6 +354,7 @@ module tt_sequencer
       index_q <= '0;
       begun_q <= 1'b0;
       token_q <= 1'b0;
+      normalised_q <= 1'b0;
     end else begin
       token_q <= step_mode_i & busy_o & (step_i | (token_q & ~push & ~model_start & ~pass_done_o));
       if (failed_o) begin
@@ -379,7 +382,10 @@ module tt_sequencer
           end
           default: if (pass_done_o) state_q <= Idle;
         endcase
-        if (record_taken) index_q <= index_q + 1'b1;
+        if (record_taken) begin
+          index_q      <= index_q + 1'b1;
+          normalised_q <= record[7:0] == tt_command_pkg::OpNormalise;
+        end
       end
     end
   end

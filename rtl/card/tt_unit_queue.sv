@@ -2,14 +2,16 @@
 ///
 /// A command waits here until every earlier command of the units in its mask is finished. As all
 /// commands are dispatched in the order of the program, "earlier" is a comparison with the index of
-/// a unit's oldest unfinished command.
+/// a unit's oldest unfinished command. A multiply that follows starts with the command before it.
 module tt_unit_queue #(
   /// Units, bits of a mask.
   parameter int unsigned Units = 6,
   /// Words of 32 bits of a command that are kept; the others read as zero.
   parameter int unsigned Words = 6,
   /// Commands that may wait for their start, at most half of what may be unfinished.
-  parameter int unsigned Depth = 4
+  parameter int unsigned Depth = 4,
+  /// The commands are multiplies: they may follow.
+  parameter bit          Follows = 1'b0
 ) (
   /// Clock.
   input  logic                clk_i,
@@ -27,6 +29,8 @@ module tt_unit_queue #(
   input  logic [Units-1:0]    unfinished_i,
   /// Index of each unit's oldest unfinished command.
   input  logic [16*Units-1:0] oldest_i,
+  /// Each unit's oldest unfinished command has started.
+  input  logic [Units-1:0]    running_i,
   /// To the unit: a command may start.
   output logic                cmd_valid_o,
   /// The unit takes it.
@@ -37,6 +41,8 @@ module tt_unit_queue #(
   input  logic                done_i,
   /// There is an unfinished command.
   output logic                unfinished_o,
+  /// The oldest one has started.
+  output logic                running_o,
   /// Index of the oldest one, or of the last one.
   output logic [15:0]         oldest_o,
   /// A command waits for other units.
@@ -50,8 +56,9 @@ module tt_unit_queue #(
   logic [PtrBits:0]         waiting, unfinished;
   logic [Units-1:0]         mask, late;
   logic [15:0]              index;
-  logic                     start;
+  logic                     start, follows;
   logic [32*Words+16-1:0]   head;
+  tt_command_pkg::multiply_t multiply;
 
   logic [32*Words+16-1:0]   memory  [Places];
   logic [15:0]              indices [Places];
@@ -60,6 +67,7 @@ module tt_unit_queue #(
   assign unfinished   = write_q - done_q;
   assign room_o       = waiting < (PtrBits + 1)'(Depth) && unfinished < (PtrBits + 1)'(Places);
   assign unfinished_o = write_q != done_q;
+  assign running_o    = start_q != done_q;
 
   always_ff @(posedge clk_i) begin
     if (push_i) memory[write_q[PtrBits-1:0]] <= {index_i, command_i[32*Words-1:0]};
@@ -67,14 +75,17 @@ module tt_unit_queue #(
   end
 
   assign head     = memory[start_q[PtrBits-1:0]];
+  assign multiply = cmd_o;
   assign index    = head[32*Words +: 16];
   assign mask     = head[8 +: Units];
+  assign follows  = Follows & multiply.follows;
   assign last     = unfinished_o ? done_q : done_q - 1'b1;
   assign oldest_o = indices[last[PtrBits-1:0]];
 
   always_comb begin
     for (int unsigned u = 0; u < Units; u++) begin
-      late[u] = mask[u] & unfinished_i[u] & (oldest_i[16*u +: 16] < index);
+      late[u] = mask[u] & unfinished_i[u] & (oldest_i[16*u +: 16] < index)
+                & ~(follows & running_i[u] & (oldest_i[16*u +: 16] + 16'd1 == index));
     end
   end
 
@@ -96,7 +107,7 @@ module tt_unit_queue #(
   end
 
   logic unused;
-  assign unused = ^{command_i, last};
+  assign unused = ^{command_i, last, multiply};
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin

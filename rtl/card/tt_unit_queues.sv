@@ -33,8 +33,13 @@ module tt_unit_queues #(
   /// A command of unit u waits for other units.
   output logic [Units-1:0]     waiting_o
 );
+  logic [Units-1:0] running;
+
   for (genvar u = 0; u < Units; u++) begin : gen_unit
-    tt_unit_queue #(.Units(Units)) u_queue (
+    tt_unit_queue #(
+      .Units  (Units),
+      .Follows(u == tt_command_pkg::UnitMultiply)
+    ) u_queue (
       .clk_i,
       .rst_ni,
       .room_o      (room_o[u]),
@@ -43,11 +48,13 @@ module tt_unit_queues #(
       .index_i,
       .unfinished_i(unfinished_o),
       .oldest_i    (oldest_o),
+      .running_i   (running),
       .cmd_valid_o (cmd_valid_o[u]),
       .cmd_ready_i (cmd_ready_i[u]),
       .cmd_o       (cmd_o[512*u +: 512]),
       .done_i      (done_i[u]),
       .unfinished_o(unfinished_o[u]),
+      .running_o   (running[u]),
       .oldest_o    (oldest_o[16*u +: 16]),
       .waiting_o   (waiting_o[u])
     );

@@ -2,7 +2,7 @@
 /// for the KV cache, buffer Q.
 ///
 /// Read clients: 0 multiply, 1 load, 2 vector, 3 attention, 4 head, 5 and 6 check. Write clients:
-/// 0 KV writer, 1 attention, 2 head.
+/// 0 KV writer, 1 head.
 module tt_units #(
   /// Slots of a pass.
   parameter int unsigned Slots = 4,
@@ -49,7 +49,7 @@ module tt_units #(
   /// Read clients.
   localparam int unsigned ReadClients = 7,
   /// Write clients.
-  localparam int unsigned WriteClients = 3
+  localparam int unsigned WriteClients = 2
 ) (
   /// Clock.
   input  logic                                   clk_i,
@@ -167,6 +167,7 @@ module tt_units #(
   logic                 vsums_last;
   logic [ActBits-1:0]   a_address;
   logic [24*Groups-1:0] a_data;
+  logic [15:0]          a_blocks;
   logic [24*Lanes-1:0]  vsums_data, hsums_data;
   logic [7:0]           vsums_slot, hsums_slot;
 
@@ -198,6 +199,7 @@ module tt_units #(
     .a_write_i      (a_write),
     .a_address_i    (a_address),
     .a_data_i       (a_data),
+    .a_blocks_i     (a_blocks),
     .vsums_valid_o  (vsums_valid),
     .vsums_ready_i  (vsums_ready),
     .vsums_data_o   (vsums_data),
@@ -273,6 +275,7 @@ module tt_units #(
     .a_write_o      (a_write),
     .a_address_o    (a_address),
     .a_data_o       (a_data),
+    .a_blocks_o     (a_blocks),
     .q_write_o      (q_write),
     .q_address_o    (q_address),
     .q_data_o       (q_data),
@@ -384,16 +387,7 @@ module tt_units #(
     .rd_address_o   (rd_address_o[40*3 +: 40]),
     .rd_beats_o     (rd_beats_o[5*3 +: 5]),
     .rd_data_valid_i(rd_data_valid_i[3]),
-    .rd_data_i,
-    .wr_valid_o     (wr_valid_o[1]),
-    .wr_ready_i     (wr_ready_i[1]),
-    .wr_address_o   (wr_address_o[40*1 +: 40]),
-    .wr_beats_o     (wr_beats_o[5*1 +: 5]),
-    .wr_data_valid_o(wr_data_valid_o[1]),
-    .wr_data_ready_i(wr_data_ready_i[1]),
-    .wr_data_o      (wr_data_o[Beat*1 +: Beat]),
-    .wr_strobe_o    (wr_strobe_o[BeatBytes*1 +: BeatBytes]),
-    .wr_done_i      (wr_done_i[1])
+    .rd_data_i
   );
 
   // ---- head ------------------------------------------------------------------------------------
@@ -433,15 +427,15 @@ module tt_units #(
     .rd_beats_o     (rd_beats_o[5*4 +: 5]),
     .rd_data_valid_i(rd_data_valid_i[4]),
     .rd_data_i,
-    .wr_valid_o     (wr_valid_o[2]),
-    .wr_ready_i     (wr_ready_i[2]),
-    .wr_address_o   (wr_address_o[40*2 +: 40]),
-    .wr_beats_o     (wr_beats_o[5*2 +: 5]),
-    .wr_data_valid_o(wr_data_valid_o[2]),
-    .wr_data_ready_i(wr_data_ready_i[2]),
-    .wr_data_o      (wr_data_o[Beat*2 +: Beat]),
-    .wr_strobe_o    (wr_strobe_o[BeatBytes*2 +: BeatBytes]),
-    .wr_done_i      (wr_done_i[2])
+    .wr_valid_o     (wr_valid_o[1]),
+    .wr_ready_i     (wr_ready_i[1]),
+    .wr_address_o   (wr_address_o[40*1 +: 40]),
+    .wr_beats_o     (wr_beats_o[5*1 +: 5]),
+    .wr_data_valid_o(wr_data_valid_o[1]),
+    .wr_data_ready_i(wr_data_ready_i[1]),
+    .wr_data_o      (wr_data_o[Beat*1 +: Beat]),
+    .wr_strobe_o    (wr_strobe_o[BeatBytes*1 +: BeatBytes]),
+    .wr_done_i      (wr_done_i[1])
   );
 
   // ---- check -----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 /// Buffer A and its reader: the activations of a job, block by block and slot by slot.
 ///
 /// Word block * Slots + slot holds the activations of a slot for a block. A job reads the words of
-/// slots 0..slots-1 of blocks 0..blocks-1, one a cycle; jobs follow each other without a gap.
+/// slots 0..slots-1 of blocks 0..blocks-1, one a cycle; jobs follow each other without a gap. A block
+/// that is not there yet is waited for.
 module tt_activation_feeder #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -24,6 +25,8 @@ module tt_activation_feeder #(
   input  logic [AddressBits-1:0] write_address_i,
   /// What is written.
   input  logic [24*Groups-1:0]   write_data_i,
+  /// Blocks that may be read.
+  input  logic [15:0]            blocks_i,
   /// A job is offered.
   input  logic                   job_valid_i,
   /// The job is taken; depends on registers alone.
@@ -59,7 +62,7 @@ module tt_activation_feeder #(
     .data_o ({blocks, slots})
   );
 
-  assign read      = job_valid & (~act_valid_o | act_ready_i);
+  assign read      = job_valid & (~act_valid_o | act_ready_i) & block_q < blocks_i;
   assign last_slot = slot_q + 8'd1 == slots;
   assign last      = last_slot && block_q + 16'd1 == blocks;
 

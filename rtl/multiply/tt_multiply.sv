@@ -1,7 +1,7 @@
 /// The multiply unit: panels of ternary weights times the activations of buffer A.
 ///
 /// A multiply command starts its weight stream at once; the activations are read from buffer A as
-/// the TLMM asks for them, and its results leave as a stream of words of Lanes sums, a slot at a
+/// the TLMM asks for them and their blocks are there, and its results leave as a stream of words of Lanes sums, a slot at a
 /// time, to the vector unit or to the head. Several panels may be in flight, and the weight streams
 /// of consecutive panels follow each other without a gap.
 module tt_multiply #(
@@ -66,6 +66,8 @@ module tt_multiply #(
   input  logic [ActBits-1:0]     a_address_i,
   /// Buffer A: column c, int8, in bits 8c+7..8c; columns past K are zero.
   input  logic [24*Groups-1:0]   a_data_i,
+  /// Buffer A: blocks that may be read.
+  input  logic [15:0]            a_blocks_i,
 
   /// Sums for the vector unit.
   output logic                   vsums_valid_o,
@@ -177,6 +179,7 @@ module tt_multiply #(
     .write_i        (a_write_i),
     .write_address_i(a_address_i),
     .write_data_i   (a_data_i),
+    .blocks_i       (a_blocks_i),
     .job_valid_i    (take),
     .job_ready_o    (feeder_ready),
     .job_blocks_i   (job.blocks),
@@ -267,5 +270,6 @@ module tt_multiply #(
 
   logic unused;
   assign unused = ^{command.reserved2, command.reserved1, command.reserved0, command.waits,
-                    command.opcode, command.tiles[31:16], command.blocks[31:16]};
+                    command.opcode, command.follows, command.tiles[31:16],
+                    command.blocks[31:16]};
 endmodule

@@ -576,7 +576,6 @@ package tt_card_regs_pkg;
         pass_error_e__read_response = 'h24,
         pass_error_e__write_response = 'h25,
         pass_error_e__page = 'h30,
-        pass_error_e__spill = 'h31,
         pass_error_e__checksum = 'h32,
         pass_error_e__timeout = 'h40,
         pass_error_e__aborted = 'h41

@@ -128,6 +128,8 @@ module tt_vector #(
   output logic [7:0]                             factor_head_o,
   /// The factor.
   output logic [31:0]                            factor_o,
+  /// Blocks of buffer A that may be read: fewer than all while they are written anew.
+  output logic [15:0]                            a_blocks_o,
   /// Steps of buffer A, slot 0 lowest.
   output logic [32*Slots-1:0]                    step_a_o,
 
@@ -156,6 +158,7 @@ module tt_vector #(
   localparam int unsigned PostStages  = tt_vector_pkg::PostStages;
   localparam int unsigned StageScaled = tt_vector_pkg::StageScaled;
   localparam int unsigned PostSquare  = tt_vector_pkg::PostSquare;
+  localparam int unsigned PostWeighed = tt_vector_pkg::PostWeighed;
   localparam int unsigned StageSummed = tt_vector_pkg::StageSummed;
   localparam int unsigned PostInteger = tt_vector_pkg::PostInteger;
   localparam int unsigned LaneBits     = $clog2(Lanes);
@@ -165,7 +168,7 @@ module tt_vector #(
   localparam int unsigned ScaleGroups  = Slots * HeadsMax;
   localparam int unsigned GroupBits    = $clog2(ScaleGroups);
   localparam int unsigned BlockColumns = 3 * Groups;
-  localparam int unsigned Waiting      = 16;
+  localparam int unsigned Waiting      = Slots > 16 ? 2 ** SlotBits : 16;
   localparam int unsigned CacheWords   = 64;
 
   if (tt_vector_pkg::AddLatency != tt_float_pkg::AddLatency
@@ -182,9 +185,9 @@ module tt_vector #(
 
   // ---- control ----------------------------------------------------------------------------------
   logic             embed_start, embed_done, factors_start, factors_two, factors_busy, start, idle;
-  logic             finish, tree_busy, root_done, roots_busy, value, to_blocks, to_queries, int4;
+  logic             finish, tree_busy, ask, value, normalises, to_blocks, to_queries, int4;
   logic             cache_empty, stages_idle, issue_idle, control_busy, scalars_idle;
-  logic [7:0]       roots, first_head;
+  logic [7:0]       ask_slot, first_head;
   logic [39:0]      embed_table;
   logic [31:0]      inverse;
   logic [1:0][31:0] factors_scale;
@@ -217,12 +220,12 @@ module tt_vector #(
     .finish_o       (finish),
     .inverse_o      (inverse),
     .tree_busy_i    (tree_busy),
-    .root_done_i    (root_done),
-    .roots_busy_o   (roots_busy),
-    .roots_o        (roots),
+    .ask_o          (ask),
+    .ask_slot_o     (ask_slot),
     .first_head_o   (first_head),
     .value_o        (value),
     .kv_base_o,
+    .normalises_o   (normalises),
     .to_blocks_o    (to_blocks),
     .to_queries_o   (to_queries),
     .int4_o         (int4),
@@ -231,9 +234,9 @@ module tt_vector #(
   );
 
   // ---- words on their way -----------------------------------------------------------------------
-  logic                  issue_valid, scale_done, tap, gate_result, third;
-  tt_vector_pkg::word_t  issue_word, source, scalar_word, addend_word, scale_word, tap_word,
-                         square_word, step_word, integer_word;
+  logic                  issue_valid, scale_done, tap, gate_result, result, third, by_weight;
+  tt_vector_pkg::word_t  issue_word, source, scalar_word, addend_word, scale_word, result_word,
+                         tap_word, weighed_word, square_word, step_word, integer_word;
   logic [24*Lanes-1:0]   sums;
   logic [Stages-1:0]     valid, second;
   logic [PostStages-1:0] post_valid;
@@ -255,8 +258,6 @@ module tt_vector #(
     .sums_valid_i,
     .sums_ready_o,
     .sums_data_i,
-    .roots_busy_i (roots_busy),
-    .roots_i      (roots),
     .scale_done_i (scale_done),
     .cache_taken_i(kv_valid_o & kv_ready_i),
     .valid_o      (issue_valid),
@@ -282,9 +283,12 @@ module tt_vector #(
     .tap_o        (tap),
     .gate_result_o(gate_result),
     .keep_o       (keep),
+    .result_o     (result),
+    .result_word_o(result_word),
     .third_o      (third),
     .post_valid_o (post_valid),
     .tap_word_o   (tap_word),
+    .weighed_o    (weighed_word),
     .square_o     (square_word),
     .step_o       (step_word),
     .integer_o    (integer_word),
@@ -293,7 +297,7 @@ module tt_vector #(
 
   // ---- buffers ----------------------------------------------------------------------------------
   logic                tap_x, tap_y, x_read, embed_write, att_q;
-  logic [15:0]         embed_address, att_words, att_address_q;
+  logic [15:0]         embed_address, att_words, att_address_q, param_word;
   logic [32*Lanes-1:0] tap_data, embed_data, x_data, y_data, att_data_q, weight;
   logic [64*Lanes-1:0] rotary;
 
@@ -363,13 +367,17 @@ module tt_vector #(
     .read_data_o    (y_data)
   );
 
+  // Weights of the elements that become integers, or of those that come out.
+  assign by_weight  = pass.scalar == tt_vector_pkg::ByWeight;
+  assign param_word = by_weight ? scalar_word.word : result_word.word;
+
   tt_ram #(.Width(32 * Lanes), .Depth(2 * ParamWords)) u_parameters (
     .clk_i,
     .write_i        (p_write_i),
     .write_address_i(p_address_i),
     .write_data_i   (p_data_i),
-    .read_i         (valid[StageScaled-1] & pass.weigh),
-    .read_address_i (ParamBits'((pass.bank ? ParamWords : 0) + 32'(addend_word.word))),
+    .read_i         (by_weight ? valid[2] : result & pass.weigh),
+    .read_address_i (ParamBits'((pass.bank ? ParamWords : 0) + 32'(param_word))),
     .read_data_o    (weight)
   );
 
@@ -387,9 +395,9 @@ module tt_vector #(
   logic                tree, across, accumulate;
   logic [1:0]          load;
   logic [2:0]          step;
-  logic [31:0]         factor, root, scale, step_read;
+  logic [31:0]         factor, scale, step_read;
   logic [8*Lanes-1:0]  integers;
-  logic [32*Lanes-1:0] partial, partial_new;
+  logic [32*Lanes-1:0] weighed, partial, partial_new;
 
   tt_vector_lanes #(.Lanes(Lanes)) u_lanes (
     .clk_i,
@@ -400,7 +408,7 @@ module tt_vector #(
     .sums_i       (sums),
     .x_i          (x_data),
     .y_i          (y_data),
-    .scalar_i     (pass.scalar == tt_vector_pkg::ByRoot ? root : factor),
+    .scalar_i     (factor),
     .rotary_i     (rotary),
     .addend_i     (x_data),
     .weight_i     (weight),
@@ -409,6 +417,8 @@ module tt_vector #(
     .keep_i       (keep),
     .scale_i      (scale),
     .tap_o        (tap_data),
+    .weigh_i      (post_valid[1:0] & {2{pass.weigh}}),
+    .weighed_o    (weighed),
     .third_i      (third),
     .integer_i    (post_valid[PostSquare] & pass.quantise),
     .integer_o    (integers),
@@ -422,7 +432,7 @@ module tt_vector #(
   );
 
   // ---- sums of squares, maxima, scalars ---------------------------------------------------------
-  logic        sum_valid, sum_ready, maximum_valid;
+  logic        sum_valid, maximum_valid;
   logic [31:0] sum;
   logic [7:0]  sum_slot, maximum_slot, maximum_head, query_head;
   logic [30:0] maximum;
@@ -442,7 +452,6 @@ module tt_vector #(
     .words_i     (walk.row_words),
     .busy_o      (tree_busy),
     .sum_valid_o (sum_valid),
-    .sum_ready_i (sum_ready),
     .sum_o       (sum),
     .sum_slot_o  (sum_slot),
     .load_o      (load),
@@ -454,17 +463,23 @@ module tt_vector #(
     .partial_i   (partial_new)
   );
 
-  tt_vector_maximum #(.Lanes(Lanes)) u_maximum (
+  tt_vector_maximum #(
+    .Slots(Slots),
+    .Lanes(Lanes)
+  ) u_maximum (
     .clk_i,
     .rst_ni,
-    .valid_i  (post_valid[0] & pass.maximum),
-    .data_i   (tap_data),
-    .word_i   (tap_word),
-    .valid_o  (maximum_valid),
-    .maximum_o(maximum),
-    .group_o  (maximum_group),
-    .slot_o   (maximum_slot),
-    .head_o   (maximum_head)
+    .valid_i   (pass.weigh ? post_valid[PostWeighed] : post_valid[0] & pass.maximum),
+    .row_i     (pass.weigh),
+    .data_i    (pass.weigh ? weighed : tap_data),
+    .word_i    (pass.weigh ? weighed_word : tap_word),
+    .ask_i     (ask),
+    .ask_slot_i(ask_slot),
+    .valid_o   (maximum_valid),
+    .maximum_o (maximum),
+    .group_o   (maximum_group),
+    .slot_o    (maximum_slot),
+    .head_o    (maximum_head)
   );
 
   tt_vector_scalars #(
@@ -480,12 +495,10 @@ module tt_vector #(
     .factors_scale_i (factors_scale),
     .factors_busy_o  (factors_busy),
     .sum_valid_i     (sum_valid),
-    .sum_ready_o     (sum_ready),
     .sum_i           (sum),
     .sum_slot_i      (sum_slot),
     .inverse_i       (inverse),
     .eps_i           (model_i.eps),
-    .root_done_o     (root_done),
     .maximum_valid_i (maximum_valid),
     .maximum_i       (maximum),
     .maximum_group_i (maximum_group),
@@ -503,9 +516,7 @@ module tt_vector #(
     .step_a_o,
     .read_i          (valid[2]),
     .factor_address_i({scalar_word.second, scalar_word.slot[SlotBits-1:0]}),
-    .root_address_i  (scalar_word.slot[SlotBits-1:0]),
     .factor_o        (factor),
-    .root_o          (root),
     .scale_read_i    (valid[StageSummed-1] & pass.quantise),
     .scale_address_i (scale_word.group[GroupBits-1:0]),
     .scale_o         (scale),
@@ -518,6 +529,8 @@ module tt_vector #(
   assign factor_head_o = first_head + query_head;
 
   // ---- integers ---------------------------------------------------------------------------------
+  logic [15:0] whole;
+
   tt_vector_outputs #(
     .Slots       (Slots),
     .Lanes       (Lanes),
@@ -530,6 +543,8 @@ module tt_vector #(
     .clk_i,
     .rst_ni,
     .model_i,
+    .slots_i,
+    .done_i      (done_o),
     .start_i     (start),
     .pass_i      (pass),
     .heads_i     (walk.heads),
@@ -541,6 +556,7 @@ module tt_vector #(
     .a_write_o,
     .a_address_o,
     .a_data_o,
+    .a_whole_o   (whole),
     .q_write_o,
     .q_address_o,
     .q_data_o,
@@ -553,13 +569,19 @@ module tt_vector #(
     .kv_step_o
   );
 
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) a_blocks_o <= '0;
+    else a_blocks_o <= normalises ? whole : '1;
+  end
+
   assign kv_value_o = value;
   assign busy_o     = control_busy | tree_busy | ~scalars_idle | ~idle | att_q;
 
   logic unused;
   assign unused = ^{model_i, sums_slot_i, att_slot_i, pass, walk, source, scalar_word,
-                    addend_word, scale_word, tap_word, square_word, step_word, integer_word,
-                    embed_address, att_address_q, valid, second, post_valid};
+                    addend_word, scale_word, result_word, tap_word, weighed_word, square_word,
+                    step_word, integer_word, param_word, embed_address, att_address_q, valid,
+                    second, post_valid};
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin

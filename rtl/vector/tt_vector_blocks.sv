@@ -16,6 +16,10 @@ module tt_vector_blocks #(
   input  logic                      clk_i,
   /// Asynchronous reset, active low: nothing is to be written.
   input  logic                      rst_ni,
+  /// Slots of the pass.
+  input  logic [7:0]                slots_i,
+  /// No block is whole any more.
+  input  logic                      clear_i,
   /// A word comes.
   input  logic                      valid_i,
   /// It is the first of a segment.
@@ -31,7 +35,9 @@ module tt_vector_blocks #(
   /// Its word of buffer A: block * Slots + slot.
   output logic [AddressBits-1:0]    address_o,
   /// The block.
-  output logic [8*BlockColumns-1:0] data_o
+  output logic [8*BlockColumns-1:0] data_o,
+  /// Blocks that were written for every slot since clear_i.
+  output logic [15:0]               whole_o
 );
   localparam int unsigned LaneBits = $clog2(Lanes);
   localparam int unsigned Bytes    = BlockColumns + Lanes - 1;
@@ -41,7 +47,7 @@ module tt_vector_blocks #(
   logic [15:0]             block_q, block;
   logic [8*Bytes-1:0]      buffer_q;
   logic [8*Lanes-1:0]      turned;
-  logic                    full, write_q;
+  logic                    full, write_q, last_slot_q;
   logic [AddressBits-1:0]  address_q;
 
   assign fill  = first_i ? '0 : fill_q;
@@ -63,10 +69,18 @@ module tt_vector_blocks #(
 
   always_ff @(posedge clk_i) begin
     if (valid_i) begin
-      fill_q    <= full ? after - FillBits'(BlockColumns) : after;
-      block_q   <= block + 16'(full);
-      address_q <= AddressBits'(32'(block) * Slots + 32'(slot_i));
+      fill_q      <= full ? after - FillBits'(BlockColumns) : after;
+      block_q     <= block + 16'(full);
+      address_q   <= AddressBits'(32'(block) * Slots + 32'(slot_i));
+      last_slot_q <= slot_i + 8'd1 == slots_i;
     end
+  end
+
+  // The last slot comes last, with every block or with all.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) whole_o <= '0;
+    else if (clear_i) whole_o <= '0;
+    else if (write_q && last_slot_q) whole_o <= whole_o + 16'd1;
   end
 
   for (genvar p = 0; p < Bytes; p++) begin : gen_bytes

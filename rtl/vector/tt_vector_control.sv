@@ -4,11 +4,12 @@
 ///   embed      rows ─► X; squares of X; finish        square   squares of Y; finish
 ///   residual   sums, X ─► X, squares; last: finish     gate     sums ─► Y, squares; last: finish
 ///   project    sums ─► Y; Y ─► Y rotated, maxima of heads; Y ─► int8 ─► Q or KV writer
-///   normalise  X or Y ─► maxima of slots; again ─► int8 ─► A, Q
+///   normalise  scales of the slots; X or Y ─► int8 ─► A, Q
 /// ```
 ///
-/// The next pass begins when the last word of the one before has left the lanes. Finishing a sum of
-/// squares goes on beside what follows.
+/// With squares goes the largest product of an element and its weight. The next pass begins when the
+/// last word of the one before has left the lanes. Finishing a sum of squares goes on beside what
+/// follows.
 module tt_vector_control #(
   /// Elements of a word, a power of two.
   parameter int unsigned Lanes = 8
@@ -55,22 +56,22 @@ module tt_vector_control #(
   input  logic idle_i,
   /// Finish the sums of squares.
   output logic finish_o,
-  /// 1 / n of them.
+  /// 1 / n of the command's rows.
   output logic [31:0] inverse_o,
   /// The tree is at work.
   input  logic tree_busy_i,
-  /// A root of a slot is there.
-  input  logic root_done_i,
-  /// Roots are being worked out.
-  output logic roots_busy_o,
-  /// Slots whose root is there.
-  output logic [7:0] roots_o,
+  /// Normalise: the largest product of a slot is asked for, its sum is there.
+  output logic ask_o,
+  /// The slot.
+  output logic [7:0] ask_slot_o,
   /// Project: first head.
   output logic [7:0] first_head_o,
   /// Project: the KV rows are values.
   output logic value_o,
   /// Project: area of the layer.
   output logic [39:0] kv_base_o,
+  /// Buffer A is written anew.
+  output logic normalises_o,
   /// The command's maxima give steps of buffer A.
   output logic to_blocks_o,
   /// They give query factors.
@@ -168,26 +169,23 @@ module tt_vector_control #(
   );
 
   // ---- one after the other ----------------------------------------------------------------------
-  logic       ready, finish_q, roots_busy_q;
-  logic [7:0] roots_q;
+  logic       ready, finish_q;
+  logic [7:0] asked_q;
 
   assign ready = ~(squares & tree_busy_i) & ~(from_sums & factors_busy_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q      <= Idle;
-      step_q       <= '0;
-      wait_q       <= '0;
-      finish_q     <= 1'b0;
-      roots_busy_q <= 1'b0;
-      roots_q      <= '0;
+      state_q  <= Idle;
+      step_q   <= '0;
+      wait_q   <= '0;
+      finish_q <= 1'b0;
+      asked_q  <= '0;
     end else begin
       finish_q <= 1'b0;
       wait_q   <= state_q == Cache && cache_empty_i ? wait_q + 3'(wait_q != 3'd7) : '0;
-      if (finish_q) roots_q <= '0;
-      else if (root_done_i) roots_q <= roots_q + 8'd1;
-      if (finish_q) roots_busy_q <= 1'b1;
-      else if (roots_q == slots_i) roots_busy_q <= 1'b0;
+      if (state_q == Begin) asked_q <= '0;
+      else if (ask_o) asked_q <= asked_q + 8'd1;
       unique case (state_q)
         Idle: if (cmd_valid_i) state_q <= Decode;
         Decode: begin
@@ -204,7 +202,7 @@ module tt_vector_control #(
           else if (squares) state_q <= (is_residual || is_gate) && !residual.last ? Done : Finish;
           else state_q <= is_project && !queries ? Cache : Done;
         end
-        Finish: if (!tree_busy_i && !roots_busy_q && !finish_q) begin
+        Finish: if (!tree_busy_i) begin
           finish_q <= 1'b1;
           state_q  <= Done;
         end
@@ -220,12 +218,11 @@ module tt_vector_control #(
       pass_q <= pass;
       walk_q <= walk;
     end
-    if (state_q == Finish && !tree_busy_i && !roots_busy_q) inverse_o <= inverse_q;
   end
 
   assign cmd_ready_o     = state_q == Idle;
   assign done_o          = state_q == Done;
-  assign busy_o          = state_q != Idle || finish_q || roots_busy_q;
+  assign busy_o          = state_q != Idle || finish_q;
   assign embed_start_o   = state_q == Decode & is_embed;
   assign embed_table_o   = embed.address;
   assign factors_start_o = state_q == Decode & (is_residual | is_gate | is_project);
@@ -235,12 +232,14 @@ module tt_vector_control #(
   assign pass_o          = pass_q;
   assign walk_o          = walk_q;
   assign finish_o        = finish_q;
-  assign roots_busy_o    = finish_q | roots_busy_q;
-  assign roots_o         = roots_q;
+  assign inverse_o       = inverse_q;
+  assign ask_o           = state_q == Run && is_normalise && !tree_busy_i && asked_q != slots_i;
+  assign ask_slot_o      = asked_q;
   assign first_head_o    = project.first_head[7:0];
   assign value_o         = project.kind == 2'd2;
   assign kv_base_o       = project.kv_base;
   assign to_blocks_o     = is_normalise;
+  assign normalises_o    = is_normalise & state_q != Idle;
   assign to_queries_o    = queries;
   assign int4_o          = is_project & ~queries & model_i.kv_int4;
 

@@ -30,10 +30,6 @@ module tt_vector_issue #(
   output logic sums_ready_o,
   /// The sums.
   input  logic [24*Lanes-1:0] sums_data_i,
-  /// Roots are being worked out.
-  input  logic roots_busy_i,
-  /// Slots whose root is there.
-  input  logic [7:0] roots_i,
   /// A scale is there, for one cycle.
   input  logic scale_done_i,
   /// A word has left for the KV writer.
@@ -101,21 +97,21 @@ module tt_vector_issue #(
   logic [15:0]         scales_q;   // scales of the command that are there
   logic [7:0]          waiting_q;  // groups begun whose scale is not there
   logic [RoomBits-1:0] room_q;
-  logic                from_sums, pair_ok, sums_ok, root_ok, scale_ok, maximum_ok, cache_ok;
+  logic                norm, from_sums, pair_ok, sums_ok, scale_ok, maximum_ok, cache_ok;
   logic                pace_ok, begins;
 
+  assign norm      = pass_i.scalar == tt_vector_pkg::ByWeight;
   assign from_sums = pass_i.source == tt_vector_pkg::FromSums;
   // Both words of a pair follow each other, the first in an even cycle.
   assign pair_ok    = ~pass_i.gate | word.second | (~phase_q & held_q >= 5'd2);
   assign sums_ok    = ~from_sums | (sums_valid & pair_ok);
-  assign root_ok    = pass_i.scalar != tt_vector_pkg::ByRoot | ~roots_busy_i | word.slot < roots_i;
   assign scale_ok   = ~pass_i.quantise | word.group < scales_q;
   assign begins     = pass_i.maximum & word.begins;
   assign maximum_ok = ~begins | waiting_q != 8'(Waiting);
   assign cache_ok   = pass_i.sink != tt_vector_pkg::ToCache | room_q != '0;
   assign pace_ok    = ~Paced | ~pass_i.square | pass_i.gate | ~phase_q;
 
-  assign step      = walk_valid & sums_ok & root_ok & scale_ok & maximum_ok & cache_ok & pace_ok;
+  assign step      = walk_valid & sums_ok & scale_ok & maximum_ok & cache_ok & pace_ok;
   assign sums_take = step & from_sums;
   // Sums of rows that only fill the last tile end here.
   assign valid_o   = step & ~(from_sums & word.beyond);
@@ -135,8 +131,8 @@ module tt_vector_issue #(
     end else begin
       phase_q   <= ~phase_q;
       held_q    <= held_q + 5'(sums_valid_i & sums_ready_o) - 5'(sums_take);
-      scales_q  <= start_i && pass_i.maximum ? '0 : scales_q + 16'(scale_done_i);
-      waiting_q <= waiting_q + 8'(valid_o & begins) - 8'(scale_done_i);
+      scales_q  <= start_i && (pass_i.maximum || norm) ? '0 : scales_q + 16'(scale_done_i);
+      waiting_q <= waiting_q + 8'(valid_o & begins) - 8'(scale_done_i && !norm);
       room_q    <= room_q + RoomBits'(cache_taken_i) - RoomBits'(cache_enter);
     end
   end

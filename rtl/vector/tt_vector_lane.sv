@@ -2,11 +2,12 @@
 /// stop.
 ///
 /// ```text
-///   sums ─► real ─┐                  ┌─────────── weight, sine, gate ─► second product ─┐
+///   sums ─► real ─┐                  ┌─────────── sine, gate ──────────► second product ─┐
 ///   X, Y ─────────┴─► first product ─┼─► + X, + rotated ─► sum ─────────────────────────┼─► tap
 ///                                    └─► gate and up, delayed                           │
 ///                                                         gated, third product ─────────┘
-///   tap ─┬─► X, Y, maximum
+///   tap ─┬─► X, Y, maximum of a head
+///        ├─► second product: by the weight ─► maximum of a row
 ///        └─► third product: by itself ─► partial sums; by the scale ─► integer
 /// ```
 ///
@@ -31,14 +32,14 @@ module tt_vector_lane (
   input  logic [31:0] y_i,
   /// Stage 3: the factor of the slot.
   input  logic [31:0] scalar_i,
+  /// Stage 3, or with weigh_i[0]: the parameter.
+  input  logic [31:0] weight_i,
   /// Stage 3: cosine.
   input  logic [31:0] cosine_i,
   /// Stage 3: sine.
   input  logic [31:0] sine_i,
   /// Stage StageScaled: what is added, an element of X.
   input  logic [31:0] addend_i,
-  /// Stage StageScaled: the parameter.
-  input  logic [31:0] weight_i,
   /// Stage StageScaled: the gate, of both words of a pair.
   output logic [31:0] scaled_o,
   /// Stage StageGate of the first of a pair: the logistic function of the gate.
@@ -53,6 +54,10 @@ module tt_vector_lane (
   input  logic [31:0] scale_i,
   /// The tap.
   output logic [31:0] tap_o,
+  /// The tap is weighed: load the factors, start.
+  input  logic [1:0]  weigh_i,
+  /// MulLatency cycles after weigh_i[1]: the tap by the parameter.
+  output logic [31:0] weighed_o,
   /// A third product or square starts: the tap was taken in the cycle before.
   input  logic        third_i,
   /// The third product becomes an integer.
@@ -106,6 +111,7 @@ module tt_vector_lane (
   always_comb begin
     case (pass_i.scalar)
       tt_vector_pkg::ByCosine: first_b = cosine_i;
+      tt_vector_pkg::ByWeight: first_b = weight_i;
       tt_vector_pkg::ByOne:    first_b = One;
       default:                 first_b = scalar_i;
     endcase
@@ -149,7 +155,7 @@ module tt_vector_lane (
 
   // ---- second product ---------------------------------------------------------------------------
   logic        second_load, second_start;
-  logic [31:0] second_a, second_b, second_a_q, second_b_q, product;
+  logic [31:0] second_a, second_b, second_a_q, second_b_q, product, tap_q;
   logic        product_valid;
 
   always_comb begin
@@ -158,37 +164,38 @@ module tt_vector_lane (
       second_start = valid_i[StageGate+1] & ~second_i[StageGate+1];
       second_a     = pass_i.silu ? gate : opened;
       second_b     = pass_i.silu ? sigma_i : opened;
-    end else if (pass_i.rotate) begin
-      second_load  = valid_i[3];
-      second_start = valid_i[StageProduct];
+    end else begin
+      second_load  = valid_i[3] & pass_i.rotate;
+      second_start = valid_i[StageProduct] & pass_i.rotate;
       second_a     = partner;
       second_b     = sine_i;
-    end else begin
-      second_load  = valid_i[StageScaled] & pass_i.weigh;
-      second_start = valid_i[StageScaled+1] & pass_i.weigh;
-      second_a     = scaled;
-      second_b     = weight_i;
+    end
+    // Between those of the pairs of a gate: the tap takes a result in the cycles of these loads.
+    if (weigh_i[0]) begin
+      second_a = tap_q;
+      second_b = weight_i;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (second_load) begin
+    if (second_load || weigh_i[0]) begin
       second_a_q <= second_a;
       second_b_q <= second_b;
     end
   end
 
   tt_fmul u_second (
-    .clk_i, .rst_ni, .valid_i(second_start), .a_i(second_a_q), .b_i(second_b_q),
+    .clk_i, .rst_ni, .valid_i(second_start | weigh_i[1]), .a_i(second_a_q), .b_i(second_b_q),
     .valid_o(product_valid), .result_o(product)
   );
+  assign weighed_o = product;
 
   // ---- sum --------------------------------------------------------------------------------------
   logic        sums;
   logic [31:0] addend, sum_a_q, sum_b_q, sum;
   logic        sum_valid;
 
-  assign sums = ~pass_i.gate & ~pass_i.weigh;
+  assign sums = ~pass_i.gate;
 
   always_comb begin
     // (a cos - b sin, b cos + a sin)
@@ -210,7 +217,7 @@ module tt_vector_lane (
   );
 
   // ---- tap and third product --------------------------------------------------------------------
-  logic [31:0] tap, tap_q, third_b_q, third;
+  logic [31:0] tap, third_b_q, third;
   logic        square, third_valid;
 
   assign square = pass_i.gate ? gate_result_i : pass_i.square;
@@ -218,7 +225,7 @@ module tt_vector_lane (
   always_comb begin
     if (!keep_i) tap = '0;
     else if (gate_result_i) tap = third;
-    else if (pass_i.gate || pass_i.weigh) tap = product;
+    else if (pass_i.gate) tap = product;
     else tap = sum;
   end
 
@@ -256,6 +263,14 @@ module tt_vector_lane (
     .clk_i, .rst_ni, .valid_i(accumulate_i), .a_i(partial_a_q), .b_i(partial_b_q),
     .valid_o(partial_valid), .result_o(partial_o)
   );
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (!weigh_i[0] || !second_load);
+    end
+  end
+`endif
 
   logic unused;
   assign unused = ^{pass_i, valid_i, second_i, real_valid, scaled_valid, product_valid, sum_valid,

@@ -21,12 +21,12 @@ module tt_vector_lanes #(
   input  logic [32*Lanes-1:0] y_i,
   /// Stage 3: the factor of the slot.
   input  logic [31:0] scalar_i,
+  /// Stage 3, or with weigh_i[0]: parameters.
+  input  logic [32*Lanes-1:0] weight_i,
   /// Stage 3: cosines, above them sines.
   input  logic [64*Lanes-1:0] rotary_i,
   /// Stage StageScaled: a word of X.
   input  logic [32*Lanes-1:0] addend_i,
-  /// Stage StageScaled: parameters.
-  input  logic [32*Lanes-1:0] weight_i,
   /// The tap takes something.
   input  logic tap_i,
   /// The tap takes the result of the gate.
@@ -37,6 +37,10 @@ module tt_vector_lanes #(
   input  logic [31:0] scale_i,
   /// The tap.
   output logic [32*Lanes-1:0] tap_o,
+  /// The tap is weighed: load the factors, start.
+  input  logic [1:0] weigh_i,
+  /// MulLatency cycles after weigh_i[1]: the tap by the parameters.
+  output logic [32*Lanes-1:0] weighed_o,
   /// A third product or square starts.
   input  logic third_i,
   /// It becomes an integer.
@@ -114,6 +118,8 @@ module tt_vector_lanes #(
       .keep_i   (keep_i[l]),
       .scale_i,
       .tap_o    (tap_o[32*l+:32]),
+      .weigh_i,
+      .weighed_o(weighed_o[32*l+:32]),
       .third_i,
       .integer_i,
       .integer_o(integer_o[8*l+:8]),

@@ -21,6 +21,10 @@ module tt_vector_outputs #(
   input  logic rst_ni,
   /// The model.
   input  tt_card_pkg::model_t model_i,
+  /// Slots of the pass.
+  input  logic [7:0] slots_i,
+  /// The command is done.
+  input  logic done_i,
   /// A pass begins.
   input  logic start_i,
   /// What it does; constant until its last word has come.
@@ -43,6 +47,8 @@ module tt_vector_outputs #(
   output logic [ActBits-1:0] a_address_o,
   /// What.
   output logic [8*BlockColumns-1:0] a_data_o,
+  /// Blocks of buffer A that the command has written for every slot.
+  output logic [15:0] a_whole_o,
   /// A word of buffer Q is written.
   output logic q_write_o,
   /// Which.
@@ -82,6 +88,8 @@ module tt_vector_outputs #(
   ) u_blocks (
     .clk_i,
     .rst_ni,
+    .slots_i,
+    .clear_i  (done_i),
     .valid_i  (valid_i & to_blocks),
     .first_i  (word_i.first),
     .slot_i   (word_i.slot),
@@ -89,7 +97,8 @@ module tt_vector_outputs #(
     .data_i,
     .write_o  (a_write_o),
     .address_o(a_address_o),
-    .data_o   (a_data_o)
+    .data_o   (a_data_o),
+    .whole_o  (a_whole_o)
   );
 
   // ---- buffer Q: queries of some heads of all slots, or rows for the head -----------------------

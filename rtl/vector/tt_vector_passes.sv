@@ -56,7 +56,8 @@ module tt_vector_passes #(
     pass.scalar    = from_sums ? tt_vector_pkg::ByFactor : tt_vector_pkg::ByOne;
     pass.sink      = tt_vector_pkg::ToNowhere;
     pass.square    = ~is_project & ~is_normalise;
-    pass.bank      = normalise.bank;
+    pass.weigh     = ~is_project & ~is_normalise;
+    pass.bank      = normalise.bank;  // in the same place everywhere
     walk           = '0;
     walk.segment   = is_project ? tt_vector_pkg::ByHead : tt_vector_pkg::ByRow;
     if (from_sums) walk.segment = tt_vector_pkg::ByPanel;
@@ -99,23 +100,19 @@ module tt_vector_passes #(
       end
     end
     if (is_normalise) begin
-      pass.scalar  = tt_vector_pkg::ByRoot;
-      pass.weigh   = 1'b1;
-      pass.maximum = first_step;
-      if (!first_step) begin
-        pass.quantise   = 1'b1;
-        pass.sink       = tt_vector_pkg::ToBlocks;
-        pass.queries    = normalise.to_queries;
-        walk.segment    = tt_vector_pkg::ByBlocks;
-        walk.slot_outer = normalise.to_queries;
-      end
+      pass.scalar  = tt_vector_pkg::ByWeight;
+      pass.quantise   = 1'b1;
+      pass.sink       = tt_vector_pkg::ToBlocks;
+      pass.queries    = normalise.to_queries;
+      walk.segment    = tt_vector_pkg::ByBlocks;
+      walk.slot_outer = normalise.to_queries;
     end
   end
 
   assign pass_o      = pass;
   assign walk_o      = walk;
   assign from_sums_o = from_sums;
-  assign last_o      = is_project ? step_i == 2'd2 : is_normalise ? step_i == 2'd1 : 1'b1;
+  assign last_o      = ~is_project | step_i == 2'd2;
 
   logic unused;
   assign unused = ^{model_i, residual, project, normalise};

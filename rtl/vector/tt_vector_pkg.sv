@@ -32,6 +32,8 @@ package tt_vector_pkg;
   localparam int unsigned PostInteger = PostSquare + ToIntLatency;
   /// After the tap: the partial sum is there.
   localparam int unsigned PostSum = PostSquare + 1 + AddLatency;
+  /// After the tap: the weighed element is there.
+  localparam int unsigned PostWeighed = 1 + MulLatency;
   /// Stages after the tap until nothing of a word is left.
   localparam int unsigned PostStages = PostSum + 3;
 
@@ -45,7 +47,7 @@ package tt_vector_pkg;
   /// What the first product multiplies by.
   typedef enum logic [1:0] {
     ByFactor = 2'd0,  // real value of one of a sum: step * scale
-    ByRoot   = 2'd1,  // 1 / root mean square
+    ByWeight = 2'd1,  // the parameters
     ByOne    = 2'd2,
     ByCosine = 2'd3
   } scalar_e;
@@ -67,12 +69,12 @@ package tt_vector_pkg;
     logic    silu;      // the gate is SiLU
     logic    rotate;    // RoPE
     logic    add_x;     // residual
-    logic    weigh;     // second product: by the parameters
+    logic    weigh;     // largest product by the parameters, of each slot
     logic    bank;      // of the parameters
     logic    write_x;
     logic    write_y;
     logic    square;    // sum of squares
-    logic    maximum;   // largest magnitude of each group
+    logic    maximum;   // largest magnitude of each head
     logic    quantise;  // third product: by the scale of the group, to int8
     logic    queries;   // words of blocks to buffer Q as well
   } pass_t;

@@ -1,5 +1,5 @@
-/// What the scalars of the vector unit are kept in: steps of buffer A, factors, roots, scales and
-/// steps of groups.
+/// What the scalars of the vector unit are kept in: steps of buffer A, factors, sums of squares,
+/// scales and steps of groups.
 module tt_vector_scalar_file #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -20,16 +20,24 @@ module tt_vector_scalar_file #(
   input  logic                   to_blocks_i,
   /// Their group.
   input  logic [GroupBits-1:0]   group_i,
-  /// Their slot, or that of the root.
+  /// Their slot.
   input  logic [SlotBits-1:0]    slot_i,
   /// The scale.
   input  logic [31:0]            scale_i,
   /// The step.
   input  logic [31:0]            step_i,
-  /// A root is written.
-  input  logic                   root_write_i,
-  /// The root.
-  input  logic [31:0]            root_i,
+  /// A sum of squares is written.
+  input  logic                   sum_write_i,
+  /// Its slot.
+  input  logic [SlotBits-1:0]    sum_slot_i,
+  /// The sum.
+  input  logic [31:0]            sum_i,
+  /// A sum of squares is read.
+  input  logic                   sum_read_i,
+  /// Its slot.
+  input  logic [SlotBits-1:0]    sum_address_i,
+  /// The sum, one cycle later.
+  output logic [31:0]            sum_o,
   /// A factor is written.
   input  logic                   factor_write_i,
   /// Its number.
@@ -44,16 +52,12 @@ module tt_vector_scalar_file #(
   output logic [31:0]            step_a_read_o,
   /// All steps of buffer A, slot 0 lowest.
   output logic [32*Slots-1:0]    step_a_o,
-  /// A factor and a root are read.
+  /// A factor is read.
   input  logic                   read_i,
   /// The factor's number.
   input  logic [FactorBits-1:0]  factor_address_i,
-  /// The root's slot.
-  input  logic [SlotBits-1:0]    root_address_i,
   /// The factor, one cycle later.
   output logic [31:0]            factor_o,
-  /// The root.
-  output logic [31:0]            root_o,
   /// A scale is read.
   input  logic                   scale_read_i,
   /// Its group.
@@ -87,14 +91,14 @@ module tt_vector_scalar_file #(
     .read_data_o    (factor_o)
   );
 
-  tt_ram #(.Width(32), .Depth(2 ** SlotBits), .Style("distributed")) u_roots (
+  tt_ram #(.Width(32), .Depth(2 ** SlotBits), .Style("distributed")) u_sums (
     .clk_i,
-    .write_i        (root_write_i),
-    .write_address_i(slot_i),
-    .write_data_i   (root_i),
-    .read_i,
-    .read_address_i (root_address_i),
-    .read_data_o    (root_o)
+    .write_i        (sum_write_i),
+    .write_address_i(sum_slot_i),
+    .write_data_i   (sum_i),
+    .read_i         (sum_read_i),
+    .read_address_i (sum_address_i),
+    .read_data_o    (sum_o)
   );
 
   tt_ram #(.Width(32), .Depth(Groups)) u_scales (

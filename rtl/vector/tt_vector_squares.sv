@@ -1,8 +1,8 @@
 /// Sums of squares: 64 partial sums a slot, and the tree that finishes them.
 ///
 /// Lane l holds the partial sums congruent to l mod Lanes, word j of a slot's memory those of the
-/// words congruent to j. The tree first adds words, then lanes, slot by slot, on the lanes' own
-/// adders.
+/// words congruent to j. The tree first adds words, then lanes, a level of all slots after the other,
+/// on the lanes' own adders.
 module tt_vector_squares #(
   /// Tokens of a pass.
   parameter int unsigned Slots = 16,
@@ -27,10 +27,8 @@ module tt_vector_squares #(
   input  logic [15:0]         words_i,
   /// The tree is at work.
   output logic                busy_o,
-  /// The sum of a slot is complete.
+  /// The sum of a slot is complete, for one cycle.
   output logic                sum_valid_o,
-  /// It is taken.
-  input  logic                sum_ready_i,
   /// The sum.
   output logic [31:0]         sum_o,
   /// Its slot.
@@ -63,15 +61,15 @@ module tt_vector_squares #(
     $fatal(1, "tt_vector_squares: at most 16 lanes");
   end
 
-  typedef enum logic [2:0] {Idle, High, Low, Settle, Cross, Result} state_e;
+  typedef enum logic [2:0] {Idle, High, Low, Cross, Settle} state_e;
 
   state_e              state_q;
   logic [7:0]          slot_q;
   logic [15:0]         touched_q;  // words of the row; others of the memory hold nothing
-  logic [JBits-1:0]    half_q, j_q;
+  logic [JBits-1:0]    half_q, j_q;  // half_q is 0 when words are added up
   logic [2:0]          step_q;
   logic [WaitBits-1:0] wait_q;
-  logic                last_j, waited, to_result_q;
+  logic                last_j, last_slot, last_step, waited, crossed_q;
 
   // ---- one memory, read for squares and for the tree --------------------------------------------
   logic                read, adds, zero, adds_q, high_q, tree_q, cross_q, zero_q;
@@ -133,20 +131,22 @@ module tt_vector_squares #(
   assign accumulate_o = write_q[1];
 
   // ---- the tree ---------------------------------------------------------------------------------
-  assign last_j = j_q + 1'b1 == half_q;
-  assign waited = wait_q == WaitBits'(Latency);
+  assign last_j    = j_q + 1'b1 == half_q;
+  assign last_slot = slot_q + 8'd1 == slots_i;
+  assign last_step = step_q == 3'(Steps - 1);
+  assign waited    = wait_q == WaitBits'(Latency);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q     <= Idle;
-      slot_q      <= '0;
-      touched_q   <= '0;
-      half_q      <= '0;
-      j_q         <= '0;
-      step_q      <= '0;
-      wait_q      <= '0;
-      to_result_q <= 1'b0;
+      state_q   <= Idle;
+      slot_q    <= '0;
+      touched_q <= '0;
+      half_q    <= '0;
+      j_q       <= '0;
+      step_q    <= '0;
+      wait_q    <= '0;
     end else begin
+      wait_q <= state_q == Settle ? wait_q + 1'b1 : WaitBits'(1);
       unique case (state_q)
         Idle: if (finish_i) begin
           state_q   <= High;
@@ -154,49 +154,42 @@ module tt_vector_squares #(
           touched_q <= words_i;
           half_q    <= JBits'(Words / 2);
           j_q       <= '0;
+          step_q    <= '0;
         end
         High: state_q <= Low;
         Low: begin
-          state_q     <= last_j ? Settle : High;
-          j_q         <= last_j ? '0 : j_q + 1'b1;
-          step_q      <= '0;
-          wait_q      <= WaitBits'(1);
-          to_result_q <= 1'b0;
-        end
-        Settle: begin
-          wait_q <= wait_q + 1'b1;
-          if (waited) begin
-            half_q <= half_q >> 1;
-            if (to_result_q) state_q <= Result;
-            else state_q <= half_q > JBits'(1) ? High : Cross;
-          end
+          j_q     <= last_j ? '0 : j_q + 1'b1;
+          state_q <= last_j && last_slot ? Settle : High;
+          if (last_j) slot_q <= last_slot ? '0 : slot_q + 8'd1;
+          if (last_j && last_slot) half_q <= half_q >> 1;
         end
         Cross: begin
-          state_q     <= Settle;
-          half_q      <= '0;
-          step_q      <= step_q + 1'b1;
-          wait_q      <= WaitBits'(1);
-          to_result_q <= step_q == 3'(Steps - 1);
+          slot_q <= last_slot ? '0 : slot_q + 8'd1;
+          if (last_slot) state_q <= Settle;
         end
-        Result: if (sum_ready_i) begin
-          state_q <= slot_q + 8'd1 == slots_i ? Idle : High;
-          slot_q  <= slot_q + 8'd1;
-          half_q  <= JBits'(Words / 2);
+        // A level begins when the one before is written.
+        Settle: if (waited) begin
+          state_q <= half_q != '0 ? High : Cross;
+          if (crossed_q) begin
+            step_q <= step_q + 1'b1;
+            if (last_step) state_q <= Idle;
+          end
         end
         default: state_q <= Idle;
       endcase
     end
   end
 
-  logic [31:0] sum_q;
+  // Lanes are added up: the sums of the last step are those of the slots.
   always_ff @(posedge clk_i) begin
-    if (state_q == Settle && write_q[Latency-1]) sum_q <= partial_i[31:0];
+    if (state_q == Idle) crossed_q <= 1'b0;
+    else if (state_q == Cross) crossed_q <= 1'b1;
   end
 
   assign busy_o      = state_q != Idle;
-  assign sum_valid_o = state_q == Result;
-  assign sum_o       = sum_q;
-  assign sum_slot_o  = slot_q;
+  assign sum_valid_o = crossed_q & last_step & write_q[Latency-1];
+  assign sum_o       = partial_i[31:0];
+  assign sum_slot_o  = 8'(address_q[Latency-1] >> JBits);
 
   logic unused;
   assign unused = ^{word_i, zero};

@@ -34,12 +34,18 @@ module tt_vector_stages #(
   output logic gate_result_o,
   /// Elements that count.
   output logic [Lanes-1:0] keep_o,
+  /// The tap takes the element itself, not a step on the way to it.
+  output logic result_o,
+  /// Its word.
+  output tt_vector_pkg::word_t result_word_o,
   /// A third product or square starts.
   output logic third_o,
   /// Word valid in each stage after the tap.
   output logic [tt_vector_pkg::PostStages-1:0] post_valid_o,
   /// The word at the tap.
   output tt_vector_pkg::word_t tap_word_o,
+  /// The word of the weighed element.
+  output tt_vector_pkg::word_t weighed_o,
   /// The word one stage before its square is there.
   output tt_vector_pkg::word_t square_o,
   /// The word one stage before its integer is there.
@@ -58,6 +64,7 @@ module tt_vector_stages #(
   localparam int unsigned StageUp     = tt_vector_pkg::StageUp;
   localparam int unsigned PostStages  = tt_vector_pkg::PostStages;
   localparam int unsigned PostInteger = tt_vector_pkg::PostInteger;
+  localparam int unsigned PostWeighed = tt_vector_pkg::PostWeighed;
   localparam int unsigned PostSquare  = tt_vector_pkg::PostSquare;
 
   localparam int unsigned LaneBits = $clog2(Lanes);
@@ -120,9 +127,13 @@ module tt_vector_stages #(
     if (result || post_valid_q[PostInteger-1:0] != '0) post_q <= {post_q[PostInteger-1:0], taken};
   end
 
+  assign result_o      = result;
+  assign result_word_o = taken;
+
   assign third_o      = third_q;
   assign post_valid_o = post_valid_q;
   assign tap_word_o   = post_q[0];
+  assign weighed_o    = post_q[PostWeighed];
   assign square_o     = post_q[PostSquare-1];
   assign step_o       = post_q[PostInteger-1];
   assign integer_o    = post_q[PostInteger];

@@ -69,7 +69,7 @@ struct Bench {
     busy: Signal,
     issue: Signal,
     rd: [Signal; 6],
-    a: [Signal; 3],
+    a: [Signal; 4],
     sums: [[Signal; 5]; 2],
     random: Random,
     stalls: Stalls,
@@ -82,6 +82,8 @@ struct Bench {
     taken: usize,
     finished: usize,
     writes: VecDeque<(u64, Vec<u8>)>,
+    /// Blocks are written in order while commands run.
+    beside: bool,
     expected: VecDeque<Word>,
     ready: [bool; 2],
     rd_ready: bool,
@@ -130,7 +132,7 @@ impl Bench {
                 "rd_data_i",
             ]
             .map(s),
-            a: ["a_write_i", "a_address_i", "a_data_i"].map(s),
+            a: ["a_write_i", "a_address_i", "a_data_i", "a_blocks_i"].map(s),
             sums: [sums("v"), sums("h")],
             random: Random::new(seed(), purpose),
             stalls,
@@ -143,6 +145,7 @@ impl Bench {
             taken: 0,
             finished: 0,
             writes: VecDeque::new(),
+            beside: false,
             expected: VecDeque::new(),
             ready: [false; 2],
             rd_ready: false,
@@ -212,7 +215,8 @@ impl Bench {
         (0..slots).map(|_| (0..columns).map(|_| one()).collect()).collect()
     }
 
-    /// Queues the writes of buffer A, in random order, unused slots and blocks as noise.
+    /// Queues the writes of buffer A, unused slots and blocks as noise: beside the commands that follow
+    /// in the order of the blocks, before them in any order.
     fn write_activations(&mut self, x: &[Vec<i8>]) {
         let width = self.shape.geometry.block_cols();
         let blocks = self.shape.geometry.blocks(x[0].len());
@@ -228,8 +232,12 @@ impl Bench {
                 words.push(((block * self.shape.slots + slot) as u64, word));
             }
         }
-        for i in (1..words.len()).rev() {
-            words.swap(i, self.random.range(0, i as u64) as usize);
+        self.beside = self.random.chance(0.5);
+        let apart = if self.beside { self.shape.slots } else { words.len() };
+        for words in words.chunks_mut(apart) {
+            for i in (1..words.len()).rev() {
+                words.swap(i, self.random.range(0, i as u64) as usize);
+            }
         }
         self.writes.extend(words);
     }
@@ -296,7 +304,8 @@ impl Bench {
             self.commands.pop_front();
             (self.offered, self.taken) = (false, self.taken + 1);
         }
-        if self.writes.is_empty() && !self.commands.is_empty() && !self.offered {
+        let may_start = self.beside || self.writes.is_empty();
+        if may_start && !self.commands.is_empty() && !self.offered {
             self.offered = !self.random.chance(self.stalls.command);
         }
         self.cmd[0].set(u64::from(self.offered));
@@ -309,7 +318,10 @@ impl Bench {
         }
 
         // Buffer A.
-        match self.writes.pop_front() {
+        let first = self.writes.front().map(|(address, _)| address / self.shape.slots as u64);
+        self.a[3].set(if self.beside { first.unwrap_or(0xffff) } else { 0xffff });
+        let pauses = self.beside && self.random.chance(self.stalls.beat);
+        match if pauses { None } else { self.writes.pop_front() } {
             Some((address, word)) => {
                 self.a[0].set(1);
                 self.a[1].set(address);

@@ -28,7 +28,7 @@ fn layer(card: &mut Card) {
     let model = card.model;
     card.load(0, model.hidden);
     card.load_rope();
-    card.embed();
+    card.embed(0);
     card.check();
     card.normalise(0, 0, false);
     card.check();
@@ -38,21 +38,21 @@ fn layer(card: &mut Card) {
     }
     card.load(1, model.query());
     card.attend();
-    card.square();
+    card.square(1);
     card.check();
     card.normalise(1, 1, false);
     card.check();
-    card.residual();
+    card.residual(0);
     card.check();
+    card.load(1, model.ffn);
     card.normalise(0, 0, false);
-    card.gate();
+    card.gate(1);
     card.check();
-    card.load(0, model.ffn);
-    card.normalise(2, 0, false);
+    card.load(0, model.hidden);
+    card.normalise(2, 1, false);
     card.check();
-    card.residual();
-    card.load(1, model.hidden);
-    card.normalise(0, 1, true);
+    card.residual(0);
+    card.normalise(0, 0, true);
     card.check();
 }
 
@@ -99,7 +99,7 @@ fn chain(card: &mut Card) {
     card.load(0, longest);
     card.load(1, longest);
     card.load_rope();
-    card.embed();
+    card.embed(0);
     card.normalise(0, 0, false);
     for kind in [K, Q, V] {
         card.project(kind);
@@ -107,15 +107,15 @@ fn chain(card: &mut Card) {
     card.wait();
     card.normalise(0, 1, false);
     card.attend();
-    card.square();
+    card.square(1);
     card.normalise(1, 1, false);
     for _ in 0..2 {
-        card.residual();
+        card.residual(0);
         card.normalise(0, 0, false);
     }
-    card.gate();
+    card.gate(1);
     card.normalise(2, 1, false);
-    card.residual();
+    card.residual(1);
     card.normalise(0, 1, true);
     card.check();
 }
@@ -149,12 +149,12 @@ fn a_reset_in_the_middle_leaves_nothing() {
         let longest = model.hidden.max(model.ffn).max(model.query());
         unit.load(0, longest);
         unit.load_rope();
-        unit.embed();
+        unit.embed(0);
         unit.normalise(0, 0, false);
         unit.project(Q);
         unit.project(K);
-        unit.residual();
-        unit.gate();
+        unit.residual(0);
+        unit.gate(0);
         unit.normalise(2, 0, true);
         let cycles = unit.random.range(1, 6000);
         unit.bench.cycles(cycles);
@@ -176,11 +176,11 @@ fn attention_waits_for_the_port() {
         let mut unit = card(shape, Stalls::NONE, &format!("port {round}"));
         let model = Model::random(&shape, &mut unit.random);
         unit = unit.renew(model, shape.slots, Fill::Usual);
-        unit.load(0, model.hidden);
-        unit.embed();
+        unit.load(0, model.hidden.max(model.ffn));
+        unit.embed(0);
         unit.normalise(0, 0, false);
         unit.wait();
-        unit.gate();
+        unit.gate(0);
         unit.attend_beyond(model.ffn);
         unit.check();
     }
@@ -197,20 +197,20 @@ fn gates_of_every_kind() {
         let model = Model { silu, ffn: 90, ..Model::random(&shape, &mut unit.random) };
         unit = unit.renew(model, shape.slots, Fill::Usual);
         unit.whole_panels = true;
-        unit.load(0, model.hidden);
-        unit.embed();
+        unit.load(0, model.hidden.max(model.ffn));
+        unit.embed(0);
         unit.normalise(0, 0, false);
         for gate in kinds {
             for up in kinds {
                 unit.scales = vec![gate, up];
-                unit.gate();
+                unit.gate(0);
                 unit.check();
             }
         }
     }
 }
 
-/// One root is being worked out while the next sum of squares is complete.
+/// A sum of squares is being finished while the next one begins.
 #[test]
 fn sums_of_squares_follow_each_other() {
     let shape = Shape::L4;
@@ -221,13 +221,13 @@ fn sums_of_squares_follow_each_other() {
             (model.heads, model.kv_heads, model.head_dim, model.hidden) = (1, 1, 16, hidden);
             unit = unit.renew(model, slots, Fill::Usual);
             unit.load(0, model.hidden.max(16));
-            unit.embed();
+            unit.embed(0);
             unit.normalise(0, 0, false);
             unit.attend();
-            unit.residual();
-            unit.square();
+            unit.residual(0);
+            unit.square(0);
             unit.normalise(1, 0, false);
-            unit.residual();
+            unit.residual(0);
             unit.normalise(0, 0, false);
             unit.check();
         }
@@ -292,19 +292,19 @@ fn cycles() {
             unit.wait();
             println!("{slots:2} slots  {name:<28} {:6}", unit.bench.last_done() - begin);
         };
-        measure(&mut unit, "embed", &|u| u.embed());
+        measure(&mut unit, "embed", &|u| u.embed(1));
         measure(&mut unit, "normalise X", &|u| u.normalise(0, 1, false));
         measure(&mut unit, "project Q", &|u| u.project(Q));
         measure(&mut unit, "project K", &|u| u.project(K));
         measure(&mut unit, "project V", &|u| u.project(V));
         unit.attend();
-        measure(&mut unit, "square", &|u| u.square());
+        measure(&mut unit, "square", &|u| u.square(0));
         measure(&mut unit, "normalise Y", &|u| u.normalise(1, 0, false));
-        measure(&mut unit, "residual, whole", &|u| u.residual());
-        measure(&mut unit, "gate, whole", &|u| u.gate());
+        measure(&mut unit, "residual, whole", &|u| u.residual(1));
+        measure(&mut unit, "gate, whole", &|u| u.gate(0));
         measure(&mut unit, "normalise ffn", &|u| u.normalise(2, 0, false));
         measure(&mut unit, "normalise to Q", &|u| {
-            u.residual();
+            u.residual(1);
             u.normalise(0, 1, true);
         });
         let cycles = unit.bench.clock.cycle() - first;

@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Bytes of a command.
 pub const COMMAND_BYTES: usize = 64;
 /// Version of the commands, in `begin`.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Magic of `begin`.
 pub const BEGIN_MAGIC: u32 = 0x4242_5454;
 /// Bit of an address that says that it lies in the state region.
@@ -259,7 +259,7 @@ macro_rules! commands {
 commands! {
     /// Starts a program and gives the card the model's sizes and constants. First, and once.
     Begin "begin" = 0x01, Control {
-        /// Version of the commands: 1.
+        /// Version of the commands: 2.
         version: u16 = 0, 16, 16;
         /// 0x42425454.
         magic: u32 = 1, 0, 32;
@@ -319,27 +319,33 @@ commands! {
         /// Positions in the table.
         positions: u32 = 3, 0, 32;
     }
-    /// X of each slot becomes the embedding of its token; starts and finishes the sum of squares.
+    /// X of each slot becomes the embedding of its token; starts and finishes the sum of squares and the largest product of X and the norm's weights.
     Embed "embed" = 0x20, Vector {
+        /// Bank of P that holds the weights of the norm that follows.
+        bank: bool = 0, 19, 1;
         /// Address of the table: a row a token, padded to a beat.
         address: u64 = 1, 0, 40;
     }
-    /// Takes a panel's sums: x += sum * (step * scale); goes on with the sum of squares of X.
+    /// Takes a panel's sums: x += sum * (step * scale); goes on with the sum of squares and the largest product of X.
     Residual "residual" = 0x21, Vector {
         /// Finishes the sum of squares.
         last: bool = 0, 16, 1;
-        /// First row of the panel; row 0 starts the sum of squares.
+        /// Bank of P that holds the weights of the norm that follows.
+        bank: bool = 0, 19, 1;
+        /// First row of the panel; row 0 starts both.
         first_row: u32 = 1, 0, 32;
         /// Rows of the panel.
         rows: u32 = 2, 0, 32;
         /// binary32: scale of the matrix.
         scale: f32 = 3, 0, 32;
     }
-    /// Takes a panel of two planes, gate and up: Y becomes the gated row; goes on with the sum of squares of Y.
+    /// Takes a panel of two planes, gate and up: Y becomes the gated row; goes on with the sum of squares and the largest product of Y.
     Gate "gate" = 0x22, Vector {
         /// Finishes the sum of squares.
         last: bool = 0, 16, 1;
-        /// First row of each plane; row 0 starts the sum of squares.
+        /// Bank of P that holds the weights of the norm that follows.
+        bank: bool = 0, 19, 1;
+        /// First row of each plane; row 0 starts both.
         first_row: u32 = 1, 0, 32;
         /// Rows of each plane.
         rows: u32 = 2, 0, 32;
@@ -361,16 +367,18 @@ commands! {
         /// Address of the layer's KV area.
         kv_base: u64 = 4, 0, 40;
     }
-    /// Sum of squares of Y over heads * head_dim columns.
+    /// Sum of squares and largest product of Y over heads * head_dim columns.
     Square "square" = 0x24, Vector {
+        /// Bank of P that holds the weights of the norm that follows.
+        bank: bool = 0, 19, 1;
     }
-    /// Norm and quantise: r from the sum of squares, y = (x * r) * w, int8 to A, step.
+    /// Norm and quantise, from the last sum of squares and the largest product since row 0: int8 to A, step.
     Normalise "normalise" = 0x25, Vector {
         /// 0 X (hidden), 1 Y (heads * head_dim), 2 Y (ffn).
         source: u8 = 0, 16, 2;
         /// Also to Q, as the head's input; only with source 0.
         to_queries: bool = 0, 18, 1;
-        /// Bank of P that holds w.
+        /// Bank of P that holds the weights.
         bank: bool = 0, 19, 1;
     }
     /// Multiplies a panel by A of every slot; the sums go to the consumer that follows in the program.
@@ -379,6 +387,8 @@ commands! {
         two_planes: bool = 0, 16, 1;
         /// 0: the sums go to the vector unit. 1: to the head.
         to_head: bool = 0, 17, 1;
+        /// The command before is the normalise of its input: starts with it, and reads each block of A when all slots have it. Its mask names the vector unit.
+        follows: bool = 0, 18, 1;
         /// Address of the panel.
         address: u64 = 1, 0, 40;
         /// Tiles of the panel, both planes together.
@@ -390,10 +400,6 @@ commands! {
     Attend "attend" = 0x40, Attention {
         /// Address of the layer's KV area.
         kv_base: u64 = 1, 0, 40;
-        /// Address of the area for scores that do not fit the card.
-        spill: u64 = 3, 0, 40;
-        /// Its size.
-        spill_bytes: u32 = 5, 0, 32;
     }
     /// Takes a panel's sums: each slot keeps the best 256 rows by sum * row weight.
     Screen "screen" = 0x50, Head {
@@ -472,7 +478,8 @@ mod tests {
 
     #[test]
     fn values_that_do_not_fit_and_unknown_opcodes_are_refused() {
-        let error = Command::Embed { address: 1 << 40 }.encode(Waits::NONE).unwrap_err();
+        let error =
+            Command::Embed { bank: false, address: 1 << 40 }.encode(Waits::NONE).unwrap_err();
         assert!(error.to_string().contains("embed: address"), "{error}");
         assert_eq!(Command::decode(&[0xff; 64]), Err(CodeError::Opcode(0xff)));
         assert_eq!(Waits::on(&[Unit::Load, Unit::Vector]).0, 0b101);

@@ -31,10 +31,6 @@ pub struct CardLayout {
     pub table_bytes: u64,
     /// Page tables: sequences at a time.
     pub table_count: usize,
-    /// Scores that attention spills.
-    pub spill: u64,
-    /// Bytes of them.
-    pub spill_bytes: u32,
     /// The KV area of layer 0.
     pub kv: u64,
     /// Bytes of the KV area of a layer.
@@ -69,10 +65,6 @@ impl CardLayout {
         let table_count = (4 * card.slots).max(64);
         let table_bytes =
             (model.context.div_ceil(card.page_rows) as u64 * 4).next_multiple_of(beat);
-        // A score takes at most four bytes.
-        let rows = model.context.next_multiple_of(card.page_rows) as u64;
-        let tile = card.pad(4 * card.page_rows) as u64;
-        let spill_bytes = slots * model.heads as u64 * (rows / card.page_rows as u64) * tile;
         let layer_bytes = (u64::from(pages) * page_bytes).next_multiple_of(ALIGN);
         let layout = Self {
             descriptor: place(64 + 64 * slots),
@@ -83,8 +75,6 @@ impl CardLayout {
             tables: place(table_count as u64 * table_bytes),
             table_bytes,
             table_count,
-            spill: place(spill_bytes),
-            spill_bytes: spill_bytes.min(u64::from(u32::MAX) & !(ALIGN - 1)) as u32,
             kv: place(model.layers as u64 * layer_bytes),
             layer_bytes,
             layers: model.layers,

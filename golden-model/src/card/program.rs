@@ -3,7 +3,8 @@
 //! A program is the model written out, a command a step. Waits name only what the units cannot know:
 //! a stream of sums orders its producer before its consumer, and a unit takes its commands in order.
 //! Multiplies stand one panel ahead of their consumers, so that a panel streams while the sums of the
-//! one before are worked on; norm weights are loaded into the bank that the last norm has left.
+//! one before are worked on. The weights of a norm are in their bank before the rows that it takes are
+//! made; the multiply behind a norm starts with it.
 
 use super::{
     command::{BEGIN_MAGIC, Command, Unit, VERSION, Waits, kind, source},
@@ -195,16 +196,16 @@ impl Norms {
         }
     }
 
+    /// Bank of the next norm.
+    fn bank(&self) -> bool {
+        self.used % 2 == 1
+    }
+
     /// Normalises with the next norm; its bank is then free for the one after the next.
     fn normalise(&mut self, out: &mut Commands, source: u8, to_queries: bool) {
-        let bank = self.used % 2 == 1;
-        out.push((Waits::on(&[Unit::Load]), Command::Normalise { source, to_queries, bank }));
+        let bank = self.bank();
+        out.push((Waits::NONE, Command::Normalise { source, to_queries, bank }));
         self.used += 1;
-        if self.used == 1 {
-            // The other bank is still empty.
-            self.load(out, &[]);
-        }
-        self.load(out, &[Unit::Vector]);
     }
 }
 
@@ -265,25 +266,28 @@ impl Compiler<'_> {
             (Waits::NONE, Command::LoadRope { address: self.plan.rope, positions }),
         ];
         norms.load(&mut out, &[]);
-        out.push((Waits::NONE, Command::Embed { address: self.plan.embedding }));
-        for (index, layer) in self.plan.layers.iter().enumerate() {
+        let embed = Command::Embed { bank: norms.bank(), address: self.plan.embedding };
+        out.push((Waits::on(&[Unit::Load]), embed));
+        norms.load(&mut out, &[]);
+        for index in 0..self.plan.layers.len() {
             norms.normalise(&mut out, source::X, false);
             let only_cache = !with_head && index + 1 == self.plan.layers.len();
-            self.projections(&mut out, index, layer, only_cache);
+            self.projections(&mut out, &mut norms, index, only_cache);
             if only_cache {
                 break;
             }
-            self.rest_of_layer(&mut out, index, layer, &mut norms);
+            self.rest_of_layer(&mut out, &mut norms, index);
         }
         if with_head {
             norms.normalise(&mut out, source::X, true);
-            self.head(&mut out, program);
+            self.head(&mut out, &mut norms, program);
         }
         out.push((Waits::NONE, Command::End {}));
         out
     }
 
-    fn projections(&self, out: &mut Commands, index: usize, layer: &LayerPlan, only_cache: bool) {
+    fn projections(&self, out: &mut Commands, norms: &mut Norms, index: usize, only_cache: bool) {
+        let layer = &self.plan.layers[index];
         let kv_base = self.layout.layer(index);
         let head_dim = self.config.head_dim;
         let kinds = [kind::Q, kind::K, kind::V];
@@ -300,53 +304,47 @@ impl Compiler<'_> {
                 (*panel, project)
             })
         });
-        stream(out, Destination::Vector { planes: 1 }, steps.collect());
+        stream(out, norms, Destination::Vector { planes: 1 }, steps.collect());
     }
 
-    fn rest_of_layer(
-        &self,
-        out: &mut Commands,
-        index: usize,
-        layer: &LayerPlan,
-        norms: &mut Norms,
-    ) {
-        let attend = Command::Attend {
-            kv_base: self.layout.layer(index),
-            spill: self.layout.spill,
-            spill_bytes: self.layout.spill_bytes,
-        };
+    fn rest_of_layer(&self, out: &mut Commands, norms: &mut Norms, index: usize) {
+        let layer = &self.plan.layers[index];
+        let attend = Command::Attend { kv_base: self.layout.layer(index) };
         out.push((Waits::on(&[Unit::Vector]), attend));
-        out.push((Waits::on(&[Unit::Attention]), Command::Square {}));
+        let square = Command::Square { bank: norms.bank() };
+        out.push((Waits::on(&[Unit::Load, Unit::Attention]), square));
         norms.normalise(out, source::Y_QUERY, false);
-        self.residual(out, &layer.o, layer.scales[Projection::O as usize]);
+        self.residual(out, norms, &layer.o, layer.scales[Projection::O as usize]);
         norms.normalise(out, source::X, false);
-        let rows = self.config.intermediate;
+        let (rows, bank) = (self.config.intermediate, norms.bank());
         let gate = |panel: &Panel| Command::Gate {
             last: panel.first + panel.rows == rows,
+            bank,
             first_row: panel.first as u32,
             rows: panel.rows as u32,
             scale_gate: layer.scales[Projection::Gate as usize],
             scale_up: layer.scales[Projection::Up as usize],
         };
         let steps = layer.gate_up.iter().map(|panel| (*panel, gate(panel))).collect();
-        stream(out, Destination::Vector { planes: 2 }, steps);
+        stream(out, norms, Destination::Vector { planes: 2 }, steps);
         norms.normalise(out, source::Y_FFN, false);
-        self.residual(out, &layer.down, layer.scales[Projection::Down as usize]);
+        self.residual(out, norms, &layer.down, layer.scales[Projection::Down as usize]);
     }
 
-    fn residual(&self, out: &mut Commands, panels: &[Panel], scale: f32) {
-        let hidden = self.config.hidden;
+    fn residual(&self, out: &mut Commands, norms: &mut Norms, panels: &[Panel], scale: f32) {
+        let (hidden, bank) = (self.config.hidden, norms.bank());
         let residual = |panel: &Panel| Command::Residual {
             last: panel.first + panel.rows == hidden,
+            bank,
             first_row: panel.first as u32,
             rows: panel.rows as u32,
             scale,
         };
         let steps = panels.iter().map(|panel| (*panel, residual(panel))).collect();
-        stream(out, Destination::Vector { planes: 1 }, steps);
+        stream(out, norms, Destination::Vector { planes: 1 }, steps);
     }
 
-    fn head(&self, out: &mut Commands, program: ProgramKind) {
+    fn head(&self, out: &mut Commands, norms: &mut Norms, program: ProgramKind) {
         let address = self.plan.head_rows;
         let after_norm = Waits::on(&[Unit::Vector]);
         if program == ProgramKind::TwoStage {
@@ -360,7 +358,7 @@ impl Compiler<'_> {
                 (*panel, screen)
             };
             let steps = self.plan.screen.iter().zip(&self.plan.screen_weights).map(screen);
-            stream(out, Destination::Head, steps.collect());
+            stream(out, norms, Destination::Head, steps.collect());
             out.push((after_norm, Command::Score { address }));
         } else {
             let logits = program == ProgramKind::Logits;
@@ -377,27 +375,37 @@ enum Destination {
     Head,
 }
 
-/// The multiplies of panels that share their input, each one ahead of the consumer of the one before.
-fn stream(out: &mut Commands, to: Destination, steps: Vec<(Panel, Command)>) {
-    let multiply = |panel: &Panel| Command::Multiply {
+/// The multiplies of panels that share the input that a norm has just made, each one ahead of the
+/// consumer of the one before.
+fn stream(out: &mut Commands, norms: &mut Norms, to: Destination, steps: Vec<(Panel, Command)>) {
+    let multiply = |panel: &Panel, follows| Command::Multiply {
         two_planes: to == Destination::Vector { planes: 2 },
         to_head: to == Destination::Head,
+        follows,
         address: panel.address,
         tiles: panel.tiles as u32,
         blocks: panel.blocks as u32,
     };
-    // The first waits for the norm that wrote the input; the others come after it in the same unit.
-    let mut waits = Waits::on(&[Unit::Vector]);
+    // The first follows the norm; the others come after it in the same unit.
     for (index, (panel, _)) in steps.iter().enumerate() {
-        out.push((waits, multiply(panel)));
-        waits = Waits::NONE;
-        if index > 0 {
-            out.push((Waits::NONE, steps[index - 1].1));
+        if index == 0 {
+            out.push((Waits::on(&[Unit::Vector]), multiply(panel, true)));
+            norms.load(out, &[Unit::Vector]);
+        } else {
+            out.push((Waits::NONE, multiply(panel, false)));
+            out.push(consumer(&steps, index - 1));
         }
     }
-    if let Some((_, consumer)) = steps.last() {
-        out.push((Waits::NONE, *consumer));
+    if !steps.is_empty() {
+        out.push(consumer(&steps, steps.len() - 1));
     }
+}
+
+/// The consumer of a panel. The first of a row that a norm takes waits for the weights of that norm.
+fn consumer(steps: &[(Panel, Command)], index: usize) -> (Waits, Command) {
+    let command = steps[index].1;
+    let weighs = matches!(command, Command::Residual { .. } | Command::Gate { .. });
+    (if index == 0 && weighs { Waits::on(&[Unit::Load]) } else { Waits::NONE }, command)
 }
 
 /// Splits `rows` rows into panels of at most `largest`: first row and rows of each.
@@ -468,10 +476,11 @@ mod tests {
     fn multiplies_stand_one_panel_ahead() {
         let panel = |first| Panel { address: 0, first, rows: 5, tiles: 1, blocks: 1 };
         let mut out = Commands::new();
-        let steps = (0..3).map(|i| (panel(5 * i), Command::Square {})).collect();
-        stream(&mut out, Destination::Head, steps);
+        let mut norms = Norms { list: Vec::new(), loaded: 0, used: 0 };
+        let steps = (0..3).map(|i| (panel(5 * i), Command::Emit {})).collect();
+        stream(&mut out, &mut norms, Destination::Head, steps);
         let names: Vec<&str> = out.iter().map(|(_, command)| command.info().name).collect();
-        assert_eq!(names, ["multiply", "multiply", "square", "multiply", "square", "square"]);
+        assert_eq!(names, ["multiply", "multiply", "emit", "multiply", "emit", "emit"]);
         let waits: Vec<bool> = out.iter().map(|(waits, _)| waits.has(Unit::Vector)).collect();
         assert_eq!(waits, [true, false, false, false, false, false]);
     }

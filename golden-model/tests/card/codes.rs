@@ -135,7 +135,7 @@ fn places() {
         commands.len()
     });
     bench.program(ErrorCode::AfterEnd, |commands| {
-        commands.push((Waits::NONE, Command::Square {}));
+        commands.push((Waits::NONE, Command::Square { bank: false }));
         commands.len() - 2
     });
     bench.program(ErrorCode::Wait, |commands| {
@@ -161,7 +161,7 @@ macro_rules! set {
 fn begins() {
     let bench = Bench::new();
     bench.command(ErrorCode::Magic, "begin", set!(Begin.magic = 0));
-    bench.command(ErrorCode::Version, "begin", set!(Begin.version = 2));
+    bench.command(ErrorCode::Version, "begin", set!(Begin.version = 1));
     bench.command(ErrorCode::Hash, "begin", set!(Begin.config_hash = 0));
     bench.command(ErrorCode::Model, "begin", set!(Begin.hidden = 0));
     bench.command(ErrorCode::Model, "begin", set!(Begin.hidden = 60_000));
@@ -219,7 +219,6 @@ fn addresses() {
     bench.command(ErrorCode::Address, "load", set!(Load.address = 8));
     bench.command(ErrorCode::Address, "embed", set!(Embed.address = 1));
     bench.command(ErrorCode::Address, "screen", set!(Screen.weights = 2));
-    bench.command(ErrorCode::Address, "attend", set!(Attend.spill = 0));
     bench.command(ErrorCode::Address, "attend", set!(Attend.kv_base = STATE | 4));
     bench.command(ErrorCode::Read, "multiply", set!(Multiply.address = 1 << 38));
     bench.command(ErrorCode::Read, "load", set!(Load.address = STATE - 16));
@@ -249,6 +248,8 @@ fn addresses() {
 fn panels() {
     let bench = Bench::new();
     let multiply = bench.first("multiply");
+    let mut another = bench.commands[multiply];
+    set!(Multiply.follows = false)(&mut another.1);
     bench.program(ErrorCode::Panel, |commands| {
         commands.insert(multiply, commands[bench.first("project")]);
         multiply
@@ -266,20 +267,29 @@ fn panels() {
     bench.command(ErrorCode::Panel, "screen", set!(Screen.rows = 1));
     bench.program(ErrorCode::Panels, |commands| {
         for _ in 0..4 {
-            commands.insert(multiply, commands[multiply]);
+            commands.insert(multiply + 1, another);
         }
         multiply + 4
     });
     bench.program(ErrorCode::Wait, |commands| {
         for _ in 0..3 {
-            commands.insert(multiply, commands[multiply]);
+            commands.insert(multiply + 1, another);
         }
         commands[multiply + 3].0 = Waits(2);
         multiply + 3
     });
+    // A multiply that follows stands behind a normalise and waits for it.
+    bench.program(ErrorCode::Wait, |commands| {
+        commands[multiply].0 = Waits::NONE;
+        multiply
+    });
+    bench.program(ErrorCode::Wait, |commands| {
+        commands.swap(multiply, multiply + 1);
+        multiply + 1
+    });
     bench.program(ErrorCode::PanelLeft, |commands| {
         let end = commands.len() - 1;
-        commands.insert(end, commands[multiply]);
+        commands.insert(end, another);
         end + 1
     });
     // A page number outside the cache: keys are not written, attention does not stream.

@@ -2,7 +2,7 @@
 //! time; it writes nothing but what is a pass's to write; the next pass is right.
 
 use crate::{
-    kit::{first_difference, options, random_tokens, spill},
+    kit::{first_difference, options, random_tokens},
     rig::random_model,
 };
 use std::{collections::BTreeMap, ops::Range, time::Instant};
@@ -168,10 +168,10 @@ impl Scene {
 
     /// Bytes that a pass of the undamaged program may write, but for the given ones.
     fn is_of_pass(&self, at: usize) -> bool {
-        let CardLayout { results, logits, tables, spill, .. } = self.layout;
+        let CardLayout { results, logits, tables, kv, .. } = self.layout;
         (offset(results)..offset(logits)).contains(&at)
             || (offset(logits)..offset(tables)).contains(&at)
-            || at >= offset(spill)
+            || at >= offset(kv)
     }
 
     /// Writes the scene to a card.
@@ -188,7 +188,7 @@ impl Scene {
         card.run_pass(self.layout.descriptor).map_err(|e| format!("the good pass: {e}"))?;
         let mut found = vec![0; self.before.len()];
         card.read_state(STATE, &mut found).unwrap();
-        match first_difference(&self.after, &found, &spill(&self.layout)) {
+        match first_difference(&self.after, &found) {
             Some(at) => Err(format!("the good pass differs at {at:#x} of the state")),
             None => Ok(()),
         }
@@ -233,7 +233,7 @@ impl Scene {
         let codes = match (end, wanted) {
             (PassEnd::Done, Ok(())) if open => (0, 0),
             (PassEnd::Done, Ok(())) => {
-                if let Some(at) = first_difference(golden.state(), &found, &spill(&self.layout)) {
+                if let Some(at) = first_difference(golden.state(), &found) {
                     let (e, f) = (golden.state()[at], found[at]);
                     return Err(format!(
                         "done, byte {at:#x}: expected {e:#x}, found {f:#x}; damage at {changed:x?} in \

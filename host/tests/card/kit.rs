@@ -1,6 +1,6 @@
 //! Models on cards, and passes with their reference.
 
-use std::{ops::Range, path::Path};
+use std::path::Path;
 use terntable::{
     Error,
     card::{Card, CardModel, Chunk, GoldenCard},
@@ -13,9 +13,7 @@ use terntable::{
     sim::SimCard,
 };
 use terntable_golden::{
-    card::{
-        command::STATE, config::CardConfig, kv::SequenceId, layout::CardLayout, machine::Machine,
-    },
+    card::{command::STATE, config::CardConfig, kv::SequenceId, machine::Machine},
     head::{Candidate, HeadMode},
     model::Model,
     sample::mix,
@@ -63,23 +61,13 @@ pub fn beside(config: &CardConfig, model: &Model, timing: DramTiming) -> CardMod
     let options = CardOptions { timing, peek: false, ..options() };
     let sim = SimCard::with(config, options).unwrap();
     let golden = GoldenCard::new(config);
-    let mut card = on(model, Beside { sim, golden, spill: 0..0, passes: 0 });
-    let spill = spill(card.layout());
-    card.card().spill = spill;
-    card
-}
-
-/// Offsets of what no contract names: the scores that attention spills.
-pub fn spill(layout: &CardLayout) -> Range<usize> {
-    let from = (layout.spill & !STATE) as usize;
-    from..from + layout.spill_bytes as usize
+    on(model, Beside { sim, golden, passes: 0 })
 }
 
 /// The simulated card as it is used, without steps, and the golden card model.
 pub struct Beside {
     pub sim: SimCard,
     golden: GoldenCard,
-    spill: Range<usize>,
     pub passes: usize,
 }
 
@@ -88,7 +76,7 @@ impl Beside {
         let expected = self.golden.machine().state();
         let mut found = vec![0; expected.len()];
         self.sim.read_state(STATE, &mut found)?;
-        match first_difference(expected, &found, &self.spill) {
+        match first_difference(expected, &found) {
             Some(at) => Err(Error::Differs(format!(
                 "pass {}, byte {at:#x} of the state: expected {:#x}, found {:#x}",
                 self.passes, expected[at], found[at]
@@ -98,13 +86,9 @@ impl Beside {
     }
 }
 
-/// The first byte that differs, but for those of a range.
-pub fn first_difference(expected: &[u8], found: &[u8], but: &Range<usize>) -> Option<usize> {
-    let parts = [0..but.start, but.end.min(expected.len())..expected.len()];
-    parts.into_iter().find_map(|part| {
-        let equal = expected[part.clone()] == found[part.clone()];
-        (!equal).then(|| part.into_iter().find(|&at| expected[at] != found[at]))?
-    })
+/// The first byte that differs.
+pub fn first_difference(expected: &[u8], found: &[u8]) -> Option<usize> {
+    (expected != found).then(|| (0..expected.len()).find(|&at| expected[at] != found[at]))?
 }
 
 impl Card for Beside {

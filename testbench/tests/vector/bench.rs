@@ -154,7 +154,6 @@ pub struct Bench {
     index: Signal,
     x: Signal,
     y: Signal,
-    root: Signal,
     step_a: Signal,
     reset: Signal,
 }
@@ -194,7 +193,6 @@ impl Bench {
             index: signal("index_i"),
             x: signal("x_o"),
             y: signal("y_o"),
-            root: signal("root_o"),
             step_a: signal("step_a_o"),
             reset,
             memory,
@@ -315,10 +313,6 @@ impl Bench {
 
     pub fn y_word(&self, index: usize) -> Vec<f32> {
         self.look(&self.y, index)
-    }
-
-    pub fn root(&self, slot: usize) -> f32 {
-        self.look(&self.root, slot)[0]
     }
 
     pub fn steps(&self) -> Vec<f32> {

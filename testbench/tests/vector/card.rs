@@ -5,7 +5,7 @@ use super::bench::{Bench, Bits, KvRow, Shape};
 use std::collections::BTreeMap;
 use terntable_golden::{
     gate::{Gate, add_residual},
-    norm,
+    norm::{Scales, largest},
     quantise::{dequantise, quantise, quantise_int4},
     reduce,
 };
@@ -129,7 +129,7 @@ pub struct Card {
     x: Vec<Vec<f32>>,
     y: BTreeMap<usize, Vec<f32>>,
     squares: Vec<f32>,
-    roots: Vec<f32>,
+    largest: Vec<f32>,
     steps: Vec<f32>,
     params: [Vec<f32>; 2],
     rope: Vec<Vec<(f32, f32)>>,
@@ -173,7 +173,7 @@ impl Card {
             x: vec![vec![0.0; model.hidden]; slots],
             y: BTreeMap::new(),
             squares: Vec::new(),
-            roots: vec![0.0; slots],
+            largest: Vec::new(),
             steps: vec![1.0; slots],
             params: [Vec::new(), Vec::new()],
             rope: Vec::new(),
@@ -293,14 +293,14 @@ impl Card {
         }
     }
 
-    fn finish(&mut self, n: usize) {
-        for (root, sum) in self.roots.iter_mut().zip(&self.squares) {
-            *root = 1.0 / (sum * (1.0 / n as f32) + self.model.eps).sqrt();
-        }
+    /// What a norm needs of rows: sums of squares, and the largest products with the weights of a bank.
+    fn statistics(&mut self, rows: &[Vec<f32>], bank: usize) {
+        self.squares = rows.iter().map(|x| reduce::sum(x.iter().map(|v| v * v))).collect();
+        self.largest = rows.iter().map(|x| largest(0.0, x, &self.params[bank])).collect();
     }
 
-    pub fn embed(&mut self) {
-        self.log.push("embed".into());
+    pub fn embed(&mut self, bank: usize) {
+        self.log.push(format!("embed, weights {bank}"));
         let (hidden, beat) = (self.model.hidden, self.bench.shape.beat);
         let bytes = if self.model.bf16 { 2 } else { 4 };
         let stride = (hidden * bytes).div_ceil(beat) * beat;
@@ -318,9 +318,8 @@ impl Card {
                 self.x[s].clone_from(&row);
             }
         }
-        self.send(false, &[(0, 0x20), (1, TABLE as u32)]);
-        self.squares = self.x.iter().map(|x| reduce::sum(x.iter().map(|v| v * v))).collect();
-        self.finish(hidden);
+        self.send(false, &[(0, 0x20 | (bank as u32) << 19), (1, TABLE as u32)]);
+        self.statistics(&self.x.clone(), bank);
     }
 
     /// Sums of `[plane][slot][row]`, and the words of the stream that the multiply unit makes of them.
@@ -368,31 +367,30 @@ impl Card {
         panels
     }
 
-    pub fn residual(&mut self) {
+    pub fn residual(&mut self, bank: usize) {
         let hidden = self.model.hidden;
         for (first, rows) in self.cut(hidden) {
-            self.log.push(format!("residual {first}+{rows}"));
+            self.log.push(format!("residual {first}+{rows}, weights {bank}"));
             let scale = self.scale();
             let sums = self.panel(1, rows);
             let last = first + rows == hidden;
-            let op = 0x21 | u32::from(last) << 16;
+            let op = 0x21 | u32::from(last) << 16 | (bank as u32) << 19;
             self.send(false, &[(0, op), (1, first as u32), (2, rows as u32), (3, scale.to_bits())]);
             for ((x, sums), step) in self.x.iter_mut().zip(&sums[0]).zip(&self.steps) {
                 add_residual(&mut x[first..first + rows], &dequantise(sums, *step, scale));
             }
         }
-        self.squares = self.x.iter().map(|x| reduce::sum(x.iter().map(|v| v * v))).collect();
-        self.finish(hidden);
+        self.statistics(&self.x.clone(), bank);
     }
 
-    pub fn gate(&mut self) {
+    pub fn gate(&mut self, bank: usize) {
         let ffn = self.model.ffn;
         let kind = if self.model.silu { Gate::Silu } else { Gate::Relu2 };
         for (first, rows) in self.cut(ffn) {
-            self.log.push(format!("gate {first}+{rows}"));
+            self.log.push(format!("gate {first}+{rows}, weights {bank}"));
             let (scale, scale_up) = (self.scale(), self.scale());
             let sums = self.panel(2, rows);
-            let op = 0x22 | u32::from(first + rows == ffn) << 16;
+            let op = 0x22 | u32::from(first + rows == ffn) << 16 | (bank as u32) << 19;
             let scales = [(3, scale.to_bits()), (4, scale_up.to_bits())];
             self.send(
                 false,
@@ -404,19 +402,18 @@ impl Card {
                 self.set_y(s, ffn, first, &kind.apply(&gate, &up));
             }
         }
-        self.squares_of_y(ffn);
+        self.statistics_of_y(ffn, bank);
     }
 
-    fn squares_of_y(&mut self, n: usize) {
-        let sum = |s| reduce::sum(self.y_row(s, n).iter().map(|v| v * v));
-        self.squares = (0..self.slots).map(sum).collect();
-        self.finish(n);
+    fn statistics_of_y(&mut self, n: usize, bank: usize) {
+        let rows: Vec<Vec<f32>> = (0..self.slots).map(|s| self.y_row(s, n)).collect();
+        self.statistics(&rows, bank);
     }
 
-    pub fn square(&mut self) {
-        self.log.push("square".into());
-        self.send(false, &[(0, 0x24)]);
-        self.squares_of_y(self.model.query());
+    pub fn square(&mut self, bank: usize) {
+        self.log.push(format!("square, weights {bank}"));
+        self.send(false, &[(0, 0x24 | (bank as u32) << 19)]);
+        self.statistics_of_y(self.model.query(), bank);
     }
 
     /// Attention's output comes.
@@ -519,13 +516,12 @@ impl Card {
         let n = [self.model.hidden, self.model.query(), self.model.ffn][source as usize];
         for s in 0..self.slots {
             let row = if source == 0 { self.x[s].clone() } else { self.y_row(s, n) };
-            let r = self.roots[s];
-            let y: Vec<f32> = row.iter().zip(&self.params[bank]).map(|(x, w)| x * r * w).collect();
-            let whole = norm::rms_norm(&row, &self.params[bank][..n], self.model.eps);
-            assert!(y.iter().zip(&whole).all(|(a, b)| same(*a, *b)), "golden norm in parts");
-            let quantised = quantise(&y);
-            self.steps[s] = quantised.step;
-            let mut bytes: Vec<u8> = quantised.values.iter().map(|&v| v as u8).collect();
+            let weight = &self.params[bank][..n];
+            let (squares, largest) = (self.squares[s], self.largest[s]);
+            let scales = Scales::new(squares, largest, 1.0 / n as f32, self.model.eps);
+            self.steps[s] = scales.step;
+            let mut bytes: Vec<u8> =
+                row.iter().zip(weight).map(|(&x, &w)| scales.integer(x, w) as u8).collect();
             if to_queries {
                 bytes.resize(n.div_ceil(shape.beat) * shape.beat, 0);
                 let words = n.div_ceil(shape.beat);
@@ -555,9 +551,6 @@ impl Card {
         }
         for (index, want) in &self.y {
             self.compare(&format!("Y word {index}"), want, &self.bench.y_word(*index));
-        }
-        for (s, want) in self.roots.iter().enumerate() {
-            self.compare(&format!("root of slot {s}"), &[*want], &[self.bench.root(s)]);
         }
         let written = self.bench.written.borrow();
         if !self.a.is_empty() {

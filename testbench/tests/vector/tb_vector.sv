@@ -59,6 +59,7 @@ module tb_vector #(
   output logic [7:0]                             factor_slot_o,
   output logic [7:0]                             factor_head_o,
   output logic [31:0]                            factor_o,
+  output logic [15:0]                            a_blocks_o,
   output logic [32*Slots-1:0]                    step_a_o,
   output logic                                   kv_valid_o,
   input  logic                                   kv_ready_i,
@@ -66,8 +67,7 @@ module tb_vector #(
   input  logic                                   kv_idle_i,
   input  logic [15:0]                            index_i,
   output logic [32*Lanes-1:0]                    x_o,
-  output logic [32*Lanes-1:0]                    y_o,
-  output logic [31:0]                            root_o
+  output logic [32*Lanes-1:0]                    y_o
 );
   logic                  p_write, r_write, load_busy;
   logic [ParamBits-1:0]  p_address;
@@ -163,6 +163,7 @@ module tb_vector #(
     .a_write_o,
     .a_address_o,
     .a_data_o,
+    .a_blocks_o,
     .q_write_o,
     .q_address_o,
     .q_data_o,
@@ -183,7 +184,27 @@ module tb_vector #(
     .kv_idle_i
   );
 
-  assign x_o    = u_vector.u_residual.memory[index_i[$clog2(ResidualWords)-1:0]];
-  assign y_o    = u_vector.u_work.memory[index_i[$clog2(WorkWords)-1:0]];
-  assign root_o = u_vector.u_scalars.u_file.u_roots.memory[index_i[$clog2(Slots)-1:0]];
+  // A block that may be read is whole, and is not written any more.
+  logic [Slots-1:0] seen_q [ActBlocks];
+  logic [15:0]      place;
+  assign place = 16'(a_address_o) / 16'(Slots);
+
+  always_ff @(posedge clk_i) begin
+    if (cmd_valid_i && cmd_ready_o) begin
+      for (int b = 0; b < int'(ActBlocks); b++) seen_q[b] <= '0;
+    end else if (a_write_o) begin
+      seen_q[place[$clog2(ActBlocks)-1:0]][32'(a_address_o) % Slots] <= 1'b1;
+    end
+    if (rst_ni) begin
+      assert (!a_write_o || place >= a_blocks_o);
+      for (int b = 0; b < int'(ActBlocks); b++) begin
+        for (int s = 0; s < int'(Slots); s++) begin
+          assert (a_blocks_o == '1 || 16'(b) >= a_blocks_o || 8'(s) >= slots_i || seen_q[b][s]);
+        end
+      end
+    end
+  end
+
+  assign x_o = u_vector.u_residual.memory[index_i[$clog2(ResidualWords)-1:0]];
+  assign y_o = u_vector.u_work.memory[index_i[$clog2(WorkWords)-1:0]];
 endmodule

@@ -106,6 +106,7 @@ pub(super) fn begin(card: &CardConfig, pass: &Pass, command: &Command) -> Result
         && model.head_dim <= card.head_dim_max
         && model.head_dim.is_multiple_of(16)
         && model.head_dim.is_multiple_of(2 * card.lanes)
+        && model.hidden.max(model.ffn) <= card.param_words * card.lanes
         && matches!(kv_bits, 4 | 8)
         && model.head_bytes == KvShape::new(card, model.head_dim, model.kv).head_bytes();
     verdict(plain, ErrorCode::Model)?;
@@ -122,6 +123,7 @@ pub(super) fn begin(card: &CardConfig, pass: &Pass, command: &Command) -> Result
     let fits = words(model.hidden) <= card.residual_words
         && words(model.ffn) <= card.work_words
         && query <= 0xffff
+        && query <= card.param_words * card.lanes
         && words(query) <= card.work_words
         && slots * model.heads * model.head_dim.div_ceil(card.beat_bytes()) <= card.query_words
         && model.kv_heads * model.head_bytes == model.page_bytes
@@ -146,11 +148,16 @@ pub(super) fn command(
     card: &CardConfig,
     model: &Begun,
     pass: &Pass,
-    pending: &[Pending],
+    (pending, normalised): (&[Pending], bool),
     (waits, command): (Waits, &Command),
     bytes: &[u8; COMMAND_BYTES],
 ) -> Result<(), Fault> {
     check_waits(waits, pending)?;
+    // Only what a normalise directly before it writes can be read block by block.
+    let follows = matches!(command, Command::Multiply { follows: true, .. });
+    if follows && !(normalised && waits.has(Unit::Vector)) {
+        return Err(ErrorCode::Wait.into());
+    }
     let needs = needs(card, model, pass, command);
     if needs.bad_size {
         return Err(ErrorCode::Size.into());
@@ -201,7 +208,7 @@ fn has_first_address(command: &Command) -> bool {
             | Command::Gate { .. }
             | Command::Project { .. }
             | Command::Screen { .. }
-            | Command::Square {}
+            | Command::Square { .. }
             | Command::Normalise { .. }
             | Command::Emit {}
             | Command::End {}
@@ -216,7 +223,7 @@ fn needs(card: &CardConfig, model: &Begun, pass: &Pass, command: &Command) -> Ne
     let mut needs = Needs::default();
     let mut at = |address: u64, state: bool| needs.addresses.push((address, state));
     match *command {
-        Command::Begin { .. } | Command::End {} | Command::Square {} | Command::Emit {} => {}
+        Command::Begin { .. } | Command::End {} | Command::Square { .. } | Command::Emit {} => {}
         Command::Load { address, columns, .. } => {
             at(address, false);
             needs.bad_size = columns == 0 || columns as usize > columns_of_p;
@@ -225,7 +232,7 @@ fn needs(card: &CardConfig, model: &Begun, pass: &Pass, command: &Command) -> Ne
             at(address, false);
             needs.bad_size = pass.slots.iter().any(|slot| slot.position >= positions);
         }
-        Command::Embed { address } => at(address, false),
+        Command::Embed { address, .. } => at(address, false),
         Command::Residual { first_row, rows, .. } => {
             needs.bad_size = rows_end(first_row, rows) > model.hidden
                 || !(first_row as usize).is_multiple_of(card.lanes);
@@ -251,11 +258,10 @@ fn needs(card: &CardConfig, model: &Begun, pass: &Pass, command: &Command) -> Ne
                 _ => model.ffn,
             };
             needs.bad_size = source == 3
-                || columns > columns_of_p
                 || columns > card.act_blocks * card.geometry().block_cols()
                 || (to_queries && (source != 0 || !head_fits));
         }
-        Command::Multiply { two_planes, to_head, address, tiles, blocks } => {
+        Command::Multiply { two_planes, to_head, address, tiles, blocks, .. } => {
             at(address, false);
             needs.bad_size = tiles == 0
                 || tiles as usize > card.panel_tiles
@@ -263,10 +269,7 @@ fn needs(card: &CardConfig, model: &Begun, pass: &Pass, command: &Command) -> Ne
                 || blocks as usize > card.act_blocks
                 || (two_planes && (tiles % 2 == 1 || to_head));
         }
-        Command::Attend { kv_base, spill, .. } => {
-            at(kv_base, false);
-            at(spill, true);
-        }
+        Command::Attend { kv_base } => at(kv_base, false),
         Command::Screen { first_token, rows, weights, .. } => {
             at(weights, false);
             needs.bad_size = rows_end(first_token, rows) > model.vocab;

@@ -49,7 +49,7 @@ codes! {
     Panel = 0x19, "no panel, or one of another shape or destination, is pending";
     Panels = 0x1a, "more than four panels are pending";
     PanelLeft = 0x1b, "the program ends with a panel pending";
-    Wait = 0x1c, "the wait mask names no unit, or the multiply unit behind panels that it cannot finish";
+    Wait = 0x1c, "the wait mask names no unit, or the multiply unit behind panels that it cannot finish, or a multiply follows no normalise";
     NoEnd = 0x1d, "the program ends without end";
     AfterEnd = 0x1e, "commands after end";
     Slot = 0x1f, "a token or a row of the pass is outside the model";
@@ -59,7 +59,6 @@ codes! {
     ReadResponse = 0x24, "the memory answered a read with an error";
     WriteResponse = 0x25, "the memory answered a write with an error";
     Page = 0x30, "a page number outside the cache";
-    Spill = 0x31, "the scores of an attention do not fit their memory";
     Checksum = 0x32, "a page has another checksum";
     Timeout = 0x40, "nothing moved for too long";
     Aborted = 0x41, "the host ended the pass";

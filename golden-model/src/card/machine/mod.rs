@@ -27,7 +27,7 @@ use check::Begun;
 use error::Fault;
 use memory::{Memory, offset};
 use pass::Pass;
-use vector::Squares;
+use vector::Statistics;
 
 /// A panel whose sums no command has taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,9 +69,10 @@ pub struct Machine {
     q: Buffer<i8>,
     p: Buffer<f32>,
     r: Buffer<f32>,
-    squares: Vec<Squares>,
+    statistics: Vec<Statistics>,
+    /// The command before was a normalise.
+    normalised: bool,
     step_a: Vec<f32>,
-    r_norm: Vec<f32>,
     factors: Vec<Vec<f32>>,
     heaps: Vec<Vec<(i64, u32)>>,
     ranked: Vec<Vec<Candidate>>,
@@ -122,9 +123,9 @@ impl Machine {
             q: Buffer::new("u_queries", card.query_words, card.beat_bytes()),
             p: Buffer::new("u_parameters", 2 * card.param_words, lanes),
             r: Buffer::new("u_rope", slots * card.head_dim_max / 2 / lanes, 2 * lanes),
-            squares: vec![Squares::default(); slots],
+            statistics: vec![Statistics::default(); slots],
+            normalised: false,
             step_a: vec![0.0; slots],
-            r_norm: vec![0.0; slots],
             factors: vec![vec![0.0; card.heads_max]; slots],
             heaps: vec![Vec::new(); slots],
             ranked: vec![Vec::new(); slots],
@@ -187,14 +188,9 @@ impl Machine {
         &self.step_a
     }
 
-    /// r of the last norm, a slot.
-    pub fn r_norm(&self) -> &[f32] {
-        &self.r_norm
-    }
-
     /// The last finished sum of squares of a slot.
     pub fn sum_of_squares(&self, slot: usize) -> f32 {
-        self.squares[slot].sum
+        self.statistics[slot].sum
     }
 
     /// Query factors of a slot, a head.
@@ -276,12 +272,14 @@ impl Machine {
             self.begun = true;
         } else {
             let (card, model) = (&self.card, &self.model);
-            check::command(card, model, &self.pass, &self.pending, (waits, &command), &bytes)?;
+            let before = (&self.pending[..], self.normalised);
+            check::command(card, model, &self.pass, before, (waits, &command), &bytes)?;
             if finished && self.index + 1 != self.pass.commands {
                 return Err(ErrorCode::AfterEnd.into());
             }
             self.perform(&command)?;
         }
+        self.normalised = matches!(command, Command::Normalise { .. });
         Ok(Step { index: self.index, waits, command, finished })
     }
 
@@ -292,36 +290,36 @@ impl Machine {
             Command::Begin { .. } | Command::End {} => Ok(()),
             Command::Load { bank, address, columns } => self.load(bank, address, columns),
             Command::LoadRope { address, .. } => self.load_rope(address),
-            Command::Embed { address } => self.embed(address),
-            Command::Residual { last, first_row, rows: count, scale } => {
+            Command::Embed { bank, address } => self.embed(bank, address),
+            Command::Residual { last, bank, first_row, rows: count, scale } => {
                 let panel = self.pending.remove(0);
-                self.residual(&panel, rows(first_row, count), scale, last);
+                self.residual(&panel, rows(first_row, count), scale, (bank, last));
                 Ok(())
             }
-            Command::Gate { last, first_row, rows: count, scale_gate, scale_up } => {
-                let panel = self.pending.remove(0);
-                self.gate(&panel, rows(first_row, count), [scale_gate, scale_up], last);
+            Command::Gate { last, bank, first_row, rows: count, scale_gate, scale_up } => {
+                let (panel, scales) = (self.pending.remove(0), [scale_gate, scale_up]);
+                self.gate(&panel, rows(first_row, count), scales, (bank, last));
                 Ok(())
             }
             Command::Project { kind, first_head, heads, scale, kv_base } => {
                 let panel = self.pending.remove(0);
                 self.project(&panel, kind, rows(first_head, heads), scale, kv_base)
             }
-            Command::Square {} => {
-                self.square();
+            Command::Square { bank } => {
+                self.square(bank);
                 Ok(())
             }
             Command::Normalise { source, to_queries, bank } => {
                 self.normalise(source, to_queries, bank);
                 Ok(())
             }
-            Command::Multiply { two_planes, to_head, address, tiles, blocks } => {
+            Command::Multiply { two_planes, to_head, address, tiles, blocks, .. } => {
                 let (tiles, blocks) = (tiles as usize, blocks as usize);
                 let panel = self.multiply((two_planes, to_head), address, tiles, blocks)?;
                 self.pending.push(panel);
                 Ok(())
             }
-            Command::Attend { kv_base, .. } => self.attend(kv_base),
+            Command::Attend { kv_base } => self.attend(kv_base),
             Command::Screen { first, first_token, rows, weights } => {
                 let panel = self.pending.remove(0);
                 self.screen(&panel, first, first_token, rows as usize, weights)

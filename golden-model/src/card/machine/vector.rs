@@ -8,28 +8,34 @@ use crate::{
         shape::{embed_stride, rope_stride},
     },
     gate::Gate,
-    norm::inverse_rms,
+    norm::{Scales, largest},
     quantise::{dequantise, quantise},
     reduce::Partials,
     rope::rotate,
 };
 
-/// A sum of squares: in the making, and the last finished one.
+/// What a norm needs of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Squares {
+pub(super) struct Statistics {
+    /// The sum of squares in the making.
     partials: Partials,
+    /// The last finished one.
     pub sum: f32,
+    /// The largest product of an element and its weight so far.
+    largest: f32,
 }
 
-impl Squares {
-    /// Goes on with elements from `first` on; element 0 starts anew.
-    fn add(&mut self, first: usize, values: &[f32], last: bool) {
+impl Statistics {
+    /// Goes on with elements from `first` on and their weights; element 0 starts anew.
+    fn add(&mut self, first: usize, values: &[f32], weights: &[f32], last: bool) {
         if first == 0 {
             self.partials = Partials::default();
+            self.largest = 0.0;
         }
         for (i, value) in values.iter().enumerate() {
             self.partials.add(first + i, value * value);
         }
+        self.largest = largest(self.largest, values, weights);
         if last {
             self.sum = self.partials.finish();
         }
@@ -59,7 +65,13 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn embed(&mut self, address: u64) -> Result<(), Fault> {
+    /// Weights of a norm from element `first` on.
+    fn weights(&self, bank: bool, first: usize, count: usize) -> Vec<f32> {
+        self.p.row(usize::from(bank) * self.card.param_words * self.card.lanes + first, count)
+    }
+
+    pub(super) fn embed(&mut self, bank: bool, address: u64) -> Result<(), Fault> {
+        let weights = self.weights(bank, 0, self.model.hidden);
         let (hidden, bf16) = (self.model.hidden, self.model.embed_bf16);
         let stride = embed_stride(&self.card, hidden, bf16);
         for index in 0..self.pass.slots.len() {
@@ -73,7 +85,7 @@ impl Machine {
                     halves.iter().map(value).collect()
                 }
             };
-            self.squares[index].add(0, &values, true);
+            self.statistics[index].add(0, &values, &weights, true);
             let base = self.x_base(index);
             self.x.set_row(base, values);
         }
@@ -95,8 +107,9 @@ impl Machine {
         panel: &Pending,
         (first, rows): (usize, usize),
         scale: f32,
-        last: bool,
+        (bank, last): (bool, bool),
     ) {
+        let weights = self.weights(bank, first, rows);
         for slot in 0..self.pass.slots.len() {
             let sums = panel.plane(slot, 0, rows, self.card.rows);
             let base = self.x_base(slot) + first;
@@ -105,7 +118,7 @@ impl Machine {
                 .enumerate()
                 .map(|(i, y)| canonical(self.x.get(base + i) + y))
                 .collect();
-            self.squares[slot].add(first, &values, last);
+            self.statistics[slot].add(first, &values, &weights, last);
             self.x.set_row(base, values);
         }
     }
@@ -115,8 +128,9 @@ impl Machine {
         panel: &Pending,
         (first, rows): (usize, usize),
         scales: [f32; 2],
-        last: bool,
+        (bank, last): (bool, bool),
     ) {
+        let weights = self.weights(bank, first, rows);
         let function = if self.model.silu { Gate::Silu } else { Gate::Relu2 };
         for slot in 0..self.pass.slots.len() {
             let [gate, up] = [0, 1].map(|plane| {
@@ -124,7 +138,7 @@ impl Machine {
                 dequantise(&sums, self.step_a[slot], scales[plane])
             });
             let values: Vec<f32> = function.apply(&gate, &up).into_iter().map(canonical).collect();
-            self.squares[slot].add(first, &values, last);
+            self.statistics[slot].add(first, &values, &weights, last);
             let base = self.y_base(slot, self.model.ffn) + first;
             self.y.set_row(base, values);
         }
@@ -206,11 +220,12 @@ impl Machine {
         self.memory.write(offset(head_at, step_at), &quantised.step.to_le_bytes())
     }
 
-    pub(super) fn square(&mut self) {
+    pub(super) fn square(&mut self, bank: bool) {
         let columns = self.model.query_columns();
+        let weights = self.weights(bank, 0, columns);
         for slot in 0..self.pass.slots.len() {
             let values = self.y.row(self.y_base(slot, columns), columns);
-            self.squares[slot].add(0, &values, true);
+            self.statistics[slot].add(0, &values, &weights, true);
         }
     }
 
@@ -221,24 +236,22 @@ impl Machine {
             source::Y_QUERY => (model.query_columns(), model.inv_query),
             _ => (model.ffn, model.inv_ffn),
         };
-        let weights =
-            self.p.row(usize::from(bank) * self.card.param_words * self.card.lanes, columns);
+        let weights = self.weights(bank, 0, columns);
         for slot in 0..self.pass.slots.len() {
             let row = match from {
                 source::X => self.x.row(self.x_base(slot), columns),
                 _ => self.y.row(self.y_base(slot, columns), columns),
             };
-            let r = canonical(inverse_rms(self.squares[slot].sum, inverse, model.eps));
-            self.r_norm[slot] = r;
-            let y: Vec<f32> = row.iter().zip(&weights).map(|(v, w)| (v * r) * w).collect();
-            let quantised = quantise(&y);
-            self.step_a[slot] = quantised.step;
-            self.write_activations(slot, &quantised.values);
+            let Statistics { sum, largest, .. } = self.statistics[slot];
+            let scales = Scales::new(sum, largest, inverse, model.eps);
+            self.step_a[slot] = scales.step;
+            let values: Vec<i8> =
+                row.iter().zip(&weights).map(|(&x, &w)| scales.integer(x, w)).collect();
+            self.write_activations(slot, &values);
             if to_queries {
                 let width = columns.next_multiple_of(self.card.beat_bytes());
                 for i in 0..width {
-                    let value = quantised.values.get(i).copied().unwrap_or(0);
-                    self.q.set(slot * width + i, value);
+                    self.q.set(slot * width + i, values.get(i).copied().unwrap_or(0));
                 }
             }
         }
