@@ -40,8 +40,6 @@ package tt_config_pkg;
   localparam int unsigned HeadDimMax = 128;
   /// Query heads a slot.
   localparam int unsigned HeadsMax = 32;
-  /// Slots that the head scores at once.
-  localparam int unsigned HeadLanes = 1;
   /// Candidates a slot.
   localparam int unsigned Candidates = 256;
   /// Bytes of a beat of all ports.
@@ -53,5 +51,5 @@ package tt_config_pkg;
   /// Bits of a sum.
   localparam int unsigned AccBits = 24;
   /// Hash of the configuration; the images made for this card carry it.
-  localparam logic [63:0] ConfigHash = 64'h2ca3e314_7c27e211;
+  localparam logic [63:0] ConfigHash = 64'hb60c1f6d_07879068;
 endpackage

@@ -40,8 +40,6 @@ package tt_config_pkg;
   localparam int unsigned HeadDimMax = 64;
   /// Query heads a slot.
   localparam int unsigned HeadsMax = 8;
-  /// Slots that the head scores at once.
-  localparam int unsigned HeadLanes = 1;
   /// Candidates a slot.
   localparam int unsigned Candidates = 256;
   /// Bytes of a beat of all ports.
@@ -53,5 +51,5 @@ package tt_config_pkg;
   /// Bits of a sum.
   localparam int unsigned AccBits = 24;
   /// Hash of the configuration; the images made for this card carry it.
-  localparam logic [63:0] ConfigHash = 64'h45595391_c1a60fd3;
+  localparam logic [63:0] ConfigHash = 64'h7b2ea504_669aa1ce;
 endpackage

@@ -40,8 +40,6 @@ module tt_card #(
   parameter int unsigned HeadDimMax = 64,
   /// Query heads of the largest model.
   parameter int unsigned HeadsMax = 8,
-  /// Slots that the head scores at once.
-  parameter int unsigned HeadLanes = 1,
   /// Candidates of a slot.
   parameter int unsigned Candidates = 256,
   /// Hash of the configuration; the programs made for this card name it.
@@ -368,7 +366,6 @@ module tt_card #(
     .ParamWords   (ParamWords),
     .HeadDimMax   (HeadDimMax),
     .HeadsMax     (HeadsMax),
-    .HeadLanes    (HeadLanes),
     .Candidates   (Candidates)
   ) u_units (
     .clk_i,

@@ -40,8 +40,6 @@ module tt_units #(
   parameter int unsigned HeadDimMax = 64,
   /// Most query heads.
   parameter int unsigned HeadsMax = 8,
-  /// Slots that the head scores at once.
-  parameter int unsigned HeadLanes = 1,
   /// Candidates of a slot.
   parameter int unsigned Candidates = 256,
   /// Units.
@@ -397,7 +395,6 @@ module tt_units #(
     .Rows      (Rows),
     .BeatBytes (BeatBytes),
     .Candidates(Candidates),
-    .HeadLanes (HeadLanes),
     .QueryWords(QueryWords)
   ) u_head (
     .clk_i,

@@ -18,8 +18,6 @@ module tt_head #(
   parameter int unsigned BeatBytes = 64,
   /// Candidates of a slot, a power of two; 8 bytes of them fill whole beats.
   parameter int unsigned Candidates = 256,
-  /// Slots scored at once; only 1 exists.
-  parameter int unsigned HeadLanes = 1,
   /// Words of the buffer of inputs.
   parameter int unsigned QueryWords = 1024,
   /// Beats read ahead, a power of two.
@@ -110,9 +108,6 @@ module tt_head #(
   localparam int unsigned RowsPower  = Rows & (~Rows + 1);
   localparam int unsigned ChunkWords = Rows / (RowsPower < Lanes ? RowsPower : Lanes);
 
-  if (HeadLanes != 1) begin : gen_bad_lanes
-    $fatal(1, "tt_head: only HeadLanes = 1 exists");
-  end
   if (Candidates * 8 % BeatBytes != 0) begin : gen_bad_candidates
     $fatal(1, "tt_head: the results of a slot must be whole beats");
   end

@@ -65,8 +65,6 @@ pub struct CardConfig {
     pub head_dim_max: usize,
     /// Query heads a slot.
     pub heads_max: usize,
-    /// Slots that the head scores at once.
-    pub head_lanes: usize,
     /// Candidates a slot (C).
     pub candidates: usize,
     /// The card's memory.
@@ -140,7 +138,7 @@ impl CardConfig {
     }
 
     /// The numbers that the configuration hash covers: what RTL and images are built for.
-    pub fn parameters(&self) -> [(&'static str, usize); 22] {
+    pub fn parameters(&self) -> [(&'static str, usize); 21] {
         [
             ("Engines", self.engines),
             ("Engine", self.engine as usize),
@@ -162,7 +160,6 @@ impl CardConfig {
             ("ParamWords", self.param_words),
             ("HeadDimMax", self.head_dim_max),
             ("HeadsMax", self.heads_max),
-            ("HeadLanes", self.head_lanes),
             ("Candidates", self.candidates),
         ]
     }

@@ -196,7 +196,6 @@ fn parameter_doc(name: &str) -> &'static str {
         "ParamWords" => "Words of Lanes binary32 of a bank of buffer P.",
         "HeadDimMax" => "Elements of the largest head.",
         "HeadsMax" => "Query heads a slot.",
-        "HeadLanes" => "Slots that the head scores at once.",
         "Candidates" => "Candidates a slot.",
         _ => "",
     }
