@@ -1,6 +1,6 @@
 """Places and routes tt_engine on an ECP5 with nextpnr: clock, utilisation, critical path.
 
-    scripts/pnr.py [--slots 8] [--rows 5] [--groups 10] [--beat-bytes 32] [--panel-tiles 512]
+    scripts/pnr.py [--slots 4] [--rows 5] [--groups 10] [--beat-bytes 32] [--panel-tiles 512]
                    [--speed 6|7|8] [--goal 150] [--seed 1] [--json FILE]
 
 The top is rtl/ecp5/tt_engine_pins.sv: the engine with registers at all its ports, so the clock is that of
@@ -41,7 +41,7 @@ def hops(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--rows", type=int, default=5)
     parser.add_argument("--groups", type=int, default=10)
     parser.add_argument("--beat-bytes", type=int, default=32)
