@@ -1,6 +1,6 @@
 """Places and routes tt_engine on an ECP5 with nextpnr: clock, utilisation, critical path.
 
-    scripts/pnr.py [--slots 8] [--rows 5] [--groups 10] [--beat-bytes 32] [--panel-tiles 512]
+    scripts/pnr.py [--slots 4] [--rows 5] [--groups 10] [--beat-bytes 32] [--panel-tiles 512]
                    [--speed 6|7|8] [--goal 150] [--seed 1] [--json FILE]
 
 The top is rtl/ecp5/tt_engine_pins.sv: the engine with registers at all its ports, so the clock is that of
@@ -9,6 +9,7 @@ that the router works for, and the exit status is 1 below it.
 """
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def hops(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--rows", type=int, default=5)
     parser.add_argument("--groups", type=int, default=10)
     parser.add_argument("--beat-bytes", type=int, default=32)
@@ -74,7 +75,7 @@ def main():
         sys.exit(f"expected one clock, found {list(report['fmax'])}\n{log[-2000:]}")
     clock, = report["fmax"]
     megahertz = round(report["fmax"][clock]["achieved"], 2)
-    version = log.split("nextpnr-ecp5", 1)[-1].splitlines()[0] if "nextpnr-ecp5" in log else ""
+    version = re.search(r"Version nextpnr-([\w.]+)", run([NEXTPNR, "--version"], ROOT))
     print(f"{'resource':<20}{'used':>8}{'of':>8}{'':>8}")
     used = {name: line for name, line in report["utilization"].items() if line["used"]}
     for name, line in used.items():
@@ -91,7 +92,7 @@ def main():
           f"{routed - synthesised:.0f} s")
     if options.json:
         options.json.write_text(json.dumps({
-            "tool": f"nextpnr-ecp5{version}", "device": "LFE5U-85F", "speed": options.speed,
+            "tool": f"nextpnr-ecp5 {version[1] if version else ''}".strip(), "device": "LFE5U-85F", "speed": options.speed,
             "seed": options.seed, "parameters": parameters, "mac_per_cycle": macs,
             "goal_mhz": options.goal, "fmax_mhz": megahertz, "utilization": used,
             "critical_path": steps}, indent=1) + "\n")

@@ -4,7 +4,7 @@
                      [--engine table|select] [--dsp-sums 0|1|2] [--family xcup|ecp5] [--json FILE]
     scripts/synth.py --card kv260 [--family xcup|ecp5] [--modules] [--json FILE]
     scripts/synth.py --card kv260 --unit tt_multiply [--unit ...] [--modules] ...
-    scripts/synth.py --ceilings
+    scripts/synth.py --ceilings [--unit ...]
 
 Synthesis keeps the hierarchy, so that equal modules are synthesised once and counted as often as they
 stand there. Raw count: every LUTn is one LUT, whatever could be packed together; distributed RAM counts
@@ -307,16 +307,19 @@ def engine(options, version):
     return {"tool": version, "family": options.family, **result}
 
 
-def ceilings():
-    """Compares what scripts/ceilings.toml names with its ceilings; returns how many are exceeded."""
+def ceilings(units):
+    """Compares units, or all of scripts/ceilings.toml, with their ceilings; returns 1 if one is exceeded."""
     wanted = configparser.ConfigParser()    # the little TOML that stands there
     wanted.read(ROOT / "scripts/ceilings.toml")
 
+    units = units or wanted.sections()
+    if unknown := [unit for unit in units if unit not in wanted]:
+        sys.exit(f"no ceilings of {', '.join(unknown)} in scripts/ceilings.toml")
+
     def figures(unit):
         if unit == "tt_engine":
-            parameters = {name: int(value) for name, value in card_parameters("kv260", "tt_tlmm").items()
-                          if name != "AccBits"}
-            result = engine_measured("xcup", parameters)
+            given = card_parameters("kv260", "tt_tlmm")
+            result = engine_measured("xcup", {name: int(value) for name, value in given.items()})
         else:
             result = measured(unit, "xcup", card_parameters("kv260", unit))
         total = result["total"]
@@ -325,7 +328,7 @@ def ceilings():
     exceeded = []
     print(f"{'unit':<20}{'figure':<14}{'measured':>10}{'ceiling':>10}{'seconds':>9}")
     with ThreadPoolExecutor(2) as pool:
-        for unit, found in zip(wanted.sections(), pool.map(figures, wanted.sections())):
+        for unit, found in zip(units, pool.map(figures, units)):
             for figure, text in wanted[unit].items():
                 over = found[figure] > float(text)
                 print(f"{unit:<20}{figure:<14}{found[figure]:>10g}{text:>10}{found['seconds']:>9}"
@@ -349,12 +352,13 @@ def main():
     parser.add_argument("--family", choices=RULES, default="xcup")
     parser.add_argument("--json", type=Path, help="write the result here as well")
     parser.add_argument("--card", help="this card as one netlist instead of the engine")
-    parser.add_argument("--unit", choices=UNITS, action="append", help="only this unit, alone")
+    parser.add_argument("--unit", choices=["tt_engine", *UNITS], action="append",
+                        help="only this unit, alone")
     parser.add_argument("--modules", action="store_true", help="list the modules of each unit")
     parser.add_argument("--ceilings", action="store_true", help="check scripts/ceilings.toml")
     options = parser.parse_args()
     if options.ceilings:
-        return ceilings()
+        return ceilings(options.unit)
     version = subprocess.run([YOSYS, "-V"], text=True, capture_output=True).stdout.split(" (")[0]
     if options.unit and not options.card:
         parser.error("--unit needs --card")
