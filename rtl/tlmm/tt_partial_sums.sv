@@ -118,7 +118,8 @@ module tt_partial_sums #(
       assign addend = {{AccBits-SumBits+1{top}}, sums_i[SumBits*i +: SumBits-1]};
       // The extra low bit carries the one of the two's complement.
       always_ff @(posedge clk_i) begin
-        {new_q, unused} <= {old_q[AccBits*i +: AccBits], minus} + {addend ^ {AccBits{minus}}, minus};
+        {new_q, unused} <= {old_q[AccBits*i +: AccBits], minus}
+                         + {addend ^ {AccBits{minus}}, minus};
       end
       assign sums[AccBits*i +: AccBits] = new_q;
     end

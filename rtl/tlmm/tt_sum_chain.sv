@@ -79,9 +79,11 @@ module tt_sum_chain #(
       .sum_o    (sum)
     );
     // The cascade ends at the last link, the sum is taken there alone.
-    logic unused;
-    assign unused = ^{chain, sum};
+    logic [2*SumBits-1:0] fields;
+    logic                 unused;
+    assign fields = sum[2*SumBits-1:0];
+    assign unused = ^{chain, sum, fields};
   end
 
-  assign sums_o = gen_link[Links-1].sum[2*SumBits-1:0];
+  assign sums_o = gen_link[Links-1].fields;
 endmodule

@@ -88,7 +88,7 @@ module tt_table_core #(
   // ---- from cycle 1: look up -------------------------------------------------------------------
   logic [4*Lookups-1:0]        index;    // what the tables are given, and when
   logic [Groups-1:0]           bank;
-  logic [10*Lookups*Slots-1:0] entries;  // of group g of row r of slot s at (s * Rows + r) * Groups + g
+  logic [10*Lookups*Slots-1:0] entries;  // group g of row r of slot s: (s * Rows + r) * Groups + g
 
   for (genvar s = 0; s < Slots; s++) begin : gen_slot
     tt_slot_tables #(.Rows(Rows), .Groups(Groups), .Registered(!DspSums)) u_tables (
