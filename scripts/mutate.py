@@ -285,6 +285,7 @@ def main():
     (ROOT / ".cache").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / ".cache") as folder:
         checkout = Checkout(Path(folder))
+        checkout.cache = CACHE    # what this builds serves every fault
         for suite in {suite: None for unit in units for suite in suites(unit)}:
             if test := checkout.run(*built[suite], options.timeout):
                 sys.exit(f"{suite[1]} fails without a fault: {test}")
