@@ -185,6 +185,8 @@ def count(modules, top, family):
 
 def report(modules, top, family):
     """Units with their resources, levels and longest path; their modules; the total."""
+    if top not in modules:  # Yosys gives a top that it completes a name of its own
+        top = next(name for name, module in modules.items() if "top" in module["attributes"])
     tables = count(modules, top, family)
     paths = Graph(modules, top, unit_of, REST).longest()
     units, total = {}, empty()
