@@ -43,7 +43,7 @@ module tt_card #(
   /// Candidates of a slot.
   parameter int unsigned Candidates = 256,
   /// Hash of the configuration; the programs made for this card name it.
-  parameter logic [63:0] ConfigHash = 64'h969d_cf5a_68b7_28e6,
+  parameter logic [63:0] ConfigHash = 64'h7b2e_a504_669a_a1ce,
   /// A pass that does nothing for 2 ** WatchdogBits cycles is stopped.
   parameter int unsigned WatchdogBits = 24
 ) (

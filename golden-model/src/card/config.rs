@@ -201,8 +201,8 @@ impl CardConfig {
             (self.rows.is_multiple_of(self.engines), "rows that the engines share evenly"),
             (self.groups.is_multiple_of(5), "a number of groups that is a multiple of 5"),
             (
-                beat.is_power_of_two() && (16..=512).contains(&beat),
-                "Ports * PortBytes to be a power of two from 16 to 512",
+                beat.is_power_of_two() && (16..=128).contains(&beat),
+                "Ports * PortBytes to be a power of two from 16 to 128",
             ),
             (geometry.rows * geometry.row_bytes() <= beat, "a tile to fit a beat"),
             (
