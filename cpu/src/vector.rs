@@ -1,0 +1,187 @@
+//! Element-wise work on rows, as loops that become vector code of the level they are compiled for: call
+//! them inside [`crate::level::Level::run`].
+//!
+//! Every operation is the contract's, one correctly rounded binary32 operation after the other; sums
+//! follow the order of 64 partial sums, so that lanes do not show.
+
+use terntable_golden::{
+    attention::KvFormat,
+    gate::{Gate, SIGMOID, SIGMOID_ENTRIES},
+    quantise::{FLOOR, INV_7, INV_127},
+    reduce::PARTIALS,
+};
+
+/// HalfEven to an integer of `low..=high`; NaN is 0.
+#[inline(always)]
+fn integer(x: f32, low: i32, high: i32) -> i8 {
+    (x.round_ties_even() as i32).clamp(low, high) as i8
+}
+
+/// The larger, `largest` where `x` is NaN.
+#[inline(always)]
+fn larger(largest: f32, x: f32) -> f32 {
+    if x > largest { x } else { largest }
+}
+
+/// 64 partial sums folded in halves.
+#[inline(always)]
+fn fold(mut partial: [f32; PARTIALS], combine: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = PARTIALS / 2;
+    while half > 0 {
+        for i in 0..half {
+            partial[i] = combine(partial[i], partial[i + half]);
+        }
+        half /= 2;
+    }
+    partial[0]
+}
+
+/// Norm and quantisation of a row; without weights the quantisation alone. Returns the step.
+#[inline(always)]
+pub fn norm(x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [i8]) -> f32 {
+    let Some(weight) = weight else {
+        return quantise(x, KvFormat::Int8, out);
+    };
+    let (mut squares, mut largest) = ([0.0_f32; PARTIALS], [0.0_f32; PARTIALS]);
+    for (x, w) in x.chunks(PARTIALS).zip(weight.chunks(PARTIALS)) {
+        let partial = squares.iter_mut().zip(&mut largest).zip(x.iter().zip(w));
+        for ((square, most), (x, w)) in partial {
+            *square += x * x;
+            *most = larger(*most, (x * w).abs());
+        }
+    }
+    let squares = fold(squares, |a, b| a + b);
+    let largest = fold(largest, larger);
+    let r = 1.0 / (squares * (1.0 / x.len() as f32) + eps).sqrt();
+    let s = (127.0 / largest).min(127.0 / FLOOR * r);
+    for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
+        *out = integer(x * w * s, -128, 127);
+    }
+    (largest * r).max(FLOOR) * INV_127
+}
+
+/// Absmax quantisation of a row. Returns the step.
+#[inline(always)]
+pub fn quantise(x: &[f32], format: KvFormat, out: &mut [i8]) -> f32 {
+    let (top, inverse) = match format {
+        KvFormat::Int8 => (127, INV_127),
+        KvFormat::Int4 => (7, INV_7),
+    };
+    let mut largest = [FLOOR; PARTIALS];
+    for x in x.chunks(PARTIALS) {
+        for (most, x) in largest.iter_mut().zip(x) {
+            *most = larger(*most, x.abs());
+        }
+    }
+    let largest = fold(largest, larger);
+    let s = top as f32 / largest;
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = integer(x * s, -top - 1, top);
+    }
+    largest * inverse
+}
+
+/// Rotates a head by the cosines and sines of a position.
+#[inline(always)]
+pub fn rotate(head: &mut [f32], row: &[[f32; 2]]) {
+    let (low, high) = head.split_at_mut(row.len());
+    for ((a, b), [cos, sin]) in low.iter_mut().zip(high).zip(row) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    }
+}
+
+/// `gate` becomes the gated row.
+#[inline(always)]
+pub fn gate(gate: Gate, row: &mut [f32], up: &[f32]) {
+    match gate {
+        Gate::Relu2 => {
+            for (g, u) in row.iter_mut().zip(up) {
+                let positive = if *g > 0.0 { *g } else { 0.0 };
+                *g = (positive * positive) * u;
+            }
+        }
+        Gate::Silu => {
+            let table = &*SIGMOID;
+            for (g, u) in row.iter_mut().zip(up) {
+                let index = (g.abs() * 128.0).round_ties_even() as u32;
+                let entry = table[(index as usize).min(SIGMOID_ENTRIES - 1)];
+                let sigmoid = if g.is_sign_negative() { (1 << 17) - entry } else { entry };
+                *g = (*g * (sigmoid as f32 * (1.0 / (1 << 17) as f32))) * u;
+            }
+        }
+    }
+}
+
+/// `x += y`.
+#[inline(always)]
+pub fn add(x: &mut [f32], y: &[f32]) {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+}
+
+/// Sums of a linear layer as real numbers.
+#[inline(always)]
+pub fn dequantise(sums: &[i32], factor: f32, out: &mut [f32]) {
+    out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum as f32 * factor);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::Level;
+    use terntable_golden::{norm as golden_norm, quantise as golden, rope, sample::mix};
+
+    /// Rows of all lengths and magnitudes, with special values sprinkled in.
+    fn row(seed: u64, n: usize) -> Vec<f32> {
+        let special = [f32::NAN, f32::INFINITY, -f32::INFINITY, 0.0, -0.0, 1e-42, f32::MAX];
+        (0..n as u64)
+            .map(|i| {
+                let bits = mix(seed ^ i << 40);
+                if seed % 5 == 0 && bits % 50 == 0 {
+                    return special[(bits >> 8) as usize % special.len()];
+                }
+                let power = (bits >> 40) % 17;
+                let fraction = f32::from_bits((bits as u32 & 0x807f_ffff) | 0x3f80_0000);
+                fraction * 2.0_f32.powi(power as i32 - 8) * [1.0, 1e-6, 1e4][seed as usize % 3]
+            })
+            .collect()
+    }
+
+    fn bits(row: &[f32]) -> Vec<u32> {
+        row.iter().map(|v| if v.is_nan() { f32::NAN.to_bits() } else { v.to_bits() }).collect()
+    }
+
+    #[test]
+    fn every_level_equals_the_golden_model() {
+        for level in Level::available() {
+            for seed in 0..600_u64 {
+                let n = 1 + mix(seed) as usize % 300;
+                let (x, w) = (row(seed, n), row(!seed, n));
+                let mut out = vec![0; n];
+                let step = level.run(|| norm(&x, Some(&w), 1e-5, &mut out));
+                let expected = golden_norm::quantise(&x, &w, 1e-5);
+                assert_eq!(out, expected.values, "norm, seed {seed}, {}", level.as_str());
+                assert_eq!(step.to_bits(), expected.step.to_bits(), "norm, seed {seed}");
+
+                for (format, expected) in [
+                    (KvFormat::Int8, golden::quantise(&x)),
+                    (KvFormat::Int4, golden::quantise_int4(&x)),
+                ] {
+                    let step = level.run(|| quantise(&x, format, &mut out));
+                    assert_eq!((&out, step), (&expected.values, expected.step), "seed {seed}");
+                }
+                for kind in [Gate::Relu2, Gate::Silu] {
+                    let mut gated = x.clone();
+                    level.run(|| gate(kind, &mut gated, &w));
+                    assert_eq!(bits(&gated), bits(&kind.apply(&x, &w)), "seed {seed}, {kind:?}");
+                }
+                let half = n / 2;
+                let turn: Vec<[f32; 2]> = w[..half].iter().map(|w| [*w, 1.0 - w]).collect();
+                let pairs: Vec<(f32, f32)> = turn.iter().map(|[a, b]| (*a, *b)).collect();
+                let (mut ours, mut expected) = (x[..2 * half].to_vec(), x[..2 * half].to_vec());
+                level.run(|| rotate(&mut ours, &turn));
+                rope::rotate(&mut expected, &pairs);
+                assert_eq!(bits(&ours), bits(&expected), "seed {seed}");
+            }
+        }
+    }
+}
