@@ -2,10 +2,13 @@
 
 pub mod attention;
 pub mod error;
+pub mod image;
 pub mod kv;
 pub mod level;
+pub mod model;
 pub mod multiply;
 pub mod pool;
+pub mod rows;
 pub mod tile;
 pub mod vector;
 

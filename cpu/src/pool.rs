@@ -20,6 +20,9 @@ const SPIN: Duration = Duration::from_micros(60);
 /// Least time that a caller waits for a chunk in another thread's hands.
 const PATIENCE: Duration = Duration::from_micros(20);
 
+/// Elementary operations that take longer than sharing them.
+const WORTH: usize = 1 << 17;
+
 /// Threads that wait for jobs. The caller's thread is one of them.
 #[derive(Debug)]
 pub struct Pool {
@@ -38,6 +41,11 @@ impl<R> Clone for Results<R> {
 }
 
 impl<R> Results<R> {
+    /// The result of a chunk.
+    pub fn get(&self, chunk: usize) -> Option<&R> {
+        self.0.get(chunk).and_then(OnceLock::get)
+    }
+
     /// Results in the order of the chunks.
     pub fn iter(&self) -> impl Iterator<Item = &R> {
         self.0.iter().filter_map(OnceLock::get)
@@ -186,6 +194,19 @@ impl Pool {
             self.shared.lock().take();
         }
         Results(results)
+    }
+
+    /// As [`Pool::run`] if the job has `operations` enough to be worth waking others, else all in the
+    /// caller's thread.
+    pub fn run_if_worth<R, F>(&self, operations: usize, chunks: usize, work: F) -> Results<R>
+    where
+        R: Send + Sync + 'static,
+        F: Fn(usize) -> R + Send + Sync + 'static,
+    {
+        if operations >= WORTH {
+            return self.run(chunks, work);
+        }
+        Results((0..chunks).map(|chunk| OnceLock::from(work(chunk))).collect())
     }
 
     /// Waits for chunks in other hands as long as chunks have taken so far, then computes them here.

@@ -72,7 +72,7 @@ mod tests {
                     (0..n as u64).map(|i| element(i ^ (r as u64 + 1) << 40) as u8 ^ OFFSET).collect()
                 });
                 let sum = x.iter().map(|&v| i32::from(v)).sum();
-                let expected = rows.each_ref().map(|row| {
+                let expected: [i32; ROWS] = rows.each_ref().map(|row| {
                     row.iter().zip(&x).map(|(&r, &x)| i32::from((r ^ OFFSET) as i8) * i32::from(x)).sum()
                 });
                 for level in Level::available() {

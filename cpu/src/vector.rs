@@ -36,12 +36,9 @@ fn fold(mut partial: [f32; PARTIALS], combine: impl Fn(f32, f32) -> f32) -> f32 
     partial[0]
 }
 
-/// Norm and quantisation of a row; without weights the quantisation alone. Returns the step.
+/// Norm and quantisation of a row; `inverse_n` is 1 / n, or 0 for the identity norm. Returns the step.
 #[inline(always)]
-pub fn norm(x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [i8]) -> f32 {
-    let Some(weight) = weight else {
-        return quantise(x, KvFormat::Int8, out);
-    };
+pub fn norm(x: &[f32], weight: &[f32], inverse_n: f32, eps: f32, out: &mut [i8]) -> f32 {
     let (mut squares, mut largest) = ([0.0_f32; PARTIALS], [0.0_f32; PARTIALS]);
     for (x, w) in x.chunks(PARTIALS).zip(weight.chunks(PARTIALS)) {
         let partial = squares.iter_mut().zip(&mut largest).zip(x.iter().zip(w));
@@ -52,12 +49,23 @@ pub fn norm(x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [i8]) -> f32 
     }
     let squares = fold(squares, |a, b| a + b);
     let largest = fold(largest, larger);
-    let r = 1.0 / (squares * (1.0 / x.len() as f32) + eps).sqrt();
+    let r = 1.0 / (squares * inverse_n + eps).sqrt();
     let s = (127.0 / largest).min(127.0 / FLOOR * r);
     for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
         *out = integer(x * w * s, -128, 127);
     }
     (largest * r).max(FLOOR) * INV_127
+}
+
+/// A norm alone, for a row that another norm takes.
+#[inline(always)]
+pub fn norm_alone(x: &mut [f32], weight: &[f32], inverse_n: f32, eps: f32) {
+    let mut squares = [0.0_f32; PARTIALS];
+    for x in x.chunks(PARTIALS) {
+        squares.iter_mut().zip(x).for_each(|(square, x)| *square += x * x);
+    }
+    let r = 1.0 / (fold(squares, |a, b| a + b) * inverse_n + eps).sqrt();
+    x.iter_mut().zip(weight).for_each(|(x, w)| *x = (*x * r) * w);
 }
 
 /// Absmax quantisation of a row. Returns the step.
@@ -157,10 +165,17 @@ mod tests {
                 let n = 1 + mix(seed) as usize % 300;
                 let (x, w) = (row(seed, n), row(!seed, n));
                 let mut out = vec![0; n];
-                let step = level.run(|| norm(&x, Some(&w), 1e-5, &mut out));
+                let step = level.run(|| norm(&x, &w, 1.0 / n as f32, 1e-5, &mut out));
                 let expected = golden_norm::quantise(&x, &w, 1e-5);
                 assert_eq!(out, expected.values, "norm, seed {seed}, {}", level.as_str());
                 assert_eq!(step.to_bits(), expected.step.to_bits(), "norm, seed {seed}");
+                let identity = vec![golden_norm::identity_weight(1e-5); n];
+                let step = level.run(|| norm(&x, &identity, 0.0, 1e-5, &mut out));
+                let expected = golden_norm::quantise_identity(&x, 1e-5);
+                assert_eq!((&out, step), (&expected.values, expected.step), "seed {seed}");
+                let mut alone = x.clone();
+                level.run(|| norm_alone(&mut alone, &w, 1.0 / n as f32, 1e-5));
+                assert_eq!(bits(&alone), bits(&golden_norm::apply(&x, &w, 1e-5)), "seed {seed}");
 
                 for (format, expected) in [
                     (KvFormat::Int8, golden::quantise(&x)),

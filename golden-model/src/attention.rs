@@ -19,6 +19,7 @@ use crate::{
     quantise::{Quantised, quantise, quantise_int4},
     round::Round,
 };
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 /// Fraction bits of a score.
@@ -34,7 +35,7 @@ pub static EXP2: LazyLock<[u32; 256]> = LazyLock::new(|| {
 });
 
 /// How the cache holds the elements of K and V.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum KvFormat {
     /// int8, by [`quantise`].
     #[default]

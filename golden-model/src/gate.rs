@@ -1,10 +1,11 @@
 //! The gate of the feed-forward block and the residual.
 
 use crate::round::Round;
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 /// Which function the gate of the feed-forward block is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Gate {
     /// [`relu2_gate`].
     #[default]

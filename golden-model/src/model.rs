@@ -14,6 +14,7 @@ use crate::{
     ternary::Ternary,
     tlmm::Tlmm,
 };
+use serde::{Deserialize, Serialize};
 
 /// Longest row of a linear layer: its sums fit 24 bits.
 const MAX_ROW: usize = 65_535;
@@ -23,7 +24,7 @@ const MAX_CONTEXT: usize = 1 << 20;
 const _: () = assert!(MAX_CONTEXT <= crate::attention::MAX_POSITIONS);
 
 /// Sizes and constants of a model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Elements of the residual stream.
     pub hidden: usize,

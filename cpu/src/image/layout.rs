@@ -1,5 +1,6 @@
 //! Where the parts of a packed model lie.
 
+use super::Header;
 use crate::tile::Shape;
 use std::ops::Range;
 use terntable_golden::{
@@ -17,6 +18,8 @@ pub enum Part {
     Scales,
     /// Weights of a layer's norm, binary32.
     Norm(usize, LayerNorm),
+    /// Weights of a projection's own norm, binary32, in models that have them.
+    LinearNorm(usize, Projection),
     /// Weights of the norm before the head, binary32.
     LastNorm,
     /// Cosine and sine of every position and frequency, binary32.
@@ -54,7 +57,7 @@ impl LayerNorm {
         [LayerNorm::Attention, LayerNorm::AttentionSub, LayerNorm::Ffn, LayerNorm::FfnSub];
 }
 
-/// The parts of a model and their bytes, behind `header` bytes.
+/// The parts of a model and their bytes, behind the header.
 #[derive(Debug, Clone)]
 pub struct Layout {
     parts: Vec<(Part, Range<usize>)>,
@@ -62,12 +65,15 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The parts of a model of these sizes, in the order of a pass.
-    pub fn new(config: &Config, bf16: bool, header: usize) -> Result<Self, Error> {
+    /// The parts of a model, in the order of a pass.
+    pub fn new(header: &Header) -> Result<Self, Error> {
+        let Header { config, bf16, linear_norm_eps, .. } = header;
         config.check()?;
-        let mut layout = Self { parts: Vec::new(), bytes: header };
         let Config { hidden, vocab, layers, .. } = *config;
-        layout.push(Part::Embedding, &[vocab, hidden, if bf16 { 2 } else { 4 }])?;
+        // Matrices and norms: at most 18 a layer.
+        let parts = 18 * layers + 8;
+        let mut layout = Self { parts: Vec::with_capacity(parts), bytes: header_bytes(parts) };
+        layout.push(Part::Embedding, &[vocab, hidden, if *bf16 { 2 } else { 4 }])?;
         layout.push(Part::Rope, &[config.context, config.head_dim / 2, 8])?;
         layout.push(Part::Scales, &[layers, Projection::ALL.len(), 4])?;
         for layer in 0..layers {
@@ -78,6 +84,9 @@ impl Layout {
                 let (rows, cols) = config.shape(projection);
                 let shape = Shape { rows, cols };
                 layout.push(Part::Matrix(layer, projection), &[shape.bands(), shape.band_bytes()])?;
+                if linear_norm_eps.is_some() {
+                    layout.push(Part::LinearNorm(layer, projection), &[cols, 4])?;
+                }
             }
         }
         layout.push(Part::LastNorm, &[hidden, 4])?;
@@ -110,6 +119,11 @@ impl Layout {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// Room for a header that lists the checks of so many parts.
+fn header_bytes(parts: usize) -> usize {
+    (ALIGN + 12 * parts).next_multiple_of(ALIGN)
 }
 
 /// Elements of a norm's row.

@@ -47,6 +47,18 @@ impl Activations {
         self.sums.push(row.iter().map(|&v| i32::from(v)).sum());
     }
 
+    /// Some of the rows.
+    pub fn select(&self, slots: std::ops::Range<usize>) -> Self {
+        let mut some = Self::new(self.cols, slots.len());
+        for slot in slots {
+            some.push(|out| {
+                out.copy_from_slice(self.row(slot));
+                self.steps[slot]
+            });
+        }
+        some
+    }
+
     /// Rows.
     pub fn slots(&self) -> usize {
         self.steps.len()
@@ -57,6 +69,11 @@ impl Activations {
         &self.values[slot * self.stride..][..self.cols]
     }
 
+    /// The sum of a slot's integers.
+    pub fn sum(&self, slot: usize) -> i32 {
+        self.sums[slot]
+    }
+
     /// The real value of one in a slot's row.
     pub fn step(&self, slot: usize) -> f32 {
         self.steps[slot]
@@ -65,7 +82,7 @@ impl Activations {
 
 /// Multiplies one band of a packed matrix by every slot: calls `take` with a slot and the exact sums
 /// of the band's rows. A row of sums fits i32 as long as it has at most 65,535 columns.
-#[inline]
+#[inline(always)]
 pub fn band(
     level: Level,
     bytes: &[u8],
