@@ -27,9 +27,10 @@ pub fn dots(level: Level, rows: [&[u8]; ROWS], x: &[i8], sum: i32) -> [i32; ROWS
 #[inline(always)]
 fn portable(rows: [&[u8]; ROWS], x: &[i8]) -> [i32; ROWS] {
     rows.map(|row| {
-        let products = row.iter().zip(x).map(|(&row, &x)| {
-            i32::from(i16::from((row ^ OFFSET) as i8) * i16::from(x))
-        });
+        let products = row
+            .iter()
+            .zip(x)
+            .map(|(&row, &x)| i32::from(i16::from((row ^ OFFSET) as i8) * i16::from(x)));
         products.sum()
     })
 }
@@ -69,11 +70,16 @@ mod tests {
                 let element = |i: u64| if extreme { -128 } else { mix(i) as i8 };
                 let x: Vec<i8> = (0..n as u64).map(element).collect();
                 let rows: [Vec<u8>; ROWS] = std::array::from_fn(|r| {
-                    (0..n as u64).map(|i| element(i ^ (r as u64 + 1) << 40) as u8 ^ OFFSET).collect()
+                    (0..n as u64)
+                        .map(|i| element(i ^ (r as u64 + 1) << 40) as u8 ^ OFFSET)
+                        .collect()
                 });
                 let sum = x.iter().map(|&v| i32::from(v)).sum();
                 let expected: [i32; ROWS] = rows.each_ref().map(|row| {
-                    row.iter().zip(&x).map(|(&r, &x)| i32::from((r ^ OFFSET) as i8) * i32::from(x)).sum()
+                    row.iter()
+                        .zip(&x)
+                        .map(|(&r, &x)| i32::from((r ^ OFFSET) as i8) * i32::from(x))
+                        .sum()
                 });
                 for level in Level::available() {
                     let rows = rows.each_ref().map(Vec::as_slice);

@@ -100,8 +100,7 @@ pub fn unpack(shape: Shape, bytes: &[u8]) -> Vec<i8> {
         let at = band * shape.band_bytes() + lane / TILE_ROWS * TILE_BYTES + lane % TILE_ROWS * 4;
         for col in 0..shape.cols {
             let (step, c) = (col / TILE_COLS, col % TILE_COLS);
-            weights[row * shape.cols + col] =
-                trits(bytes[at + step * STEP_BYTES + c % 4])[c / 4];
+            weights[row * shape.cols + col] = trits(bytes[at + step * STEP_BYTES + c % 4])[c / 4];
         }
     }
     weights

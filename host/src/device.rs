@@ -3,24 +3,23 @@
 use crate::{
     Error,
     card::{Card, CardModel, CardRunner, GoldenCard},
-    cpu::Cpu,
     pack::{PackOptions, pack_model},
-    runner::{Feed, Runner},
+    runner::{CpuPasses, Feed, GoldenPasses, Passes, Runner},
     sim::{Recording, SimCard},
     usage::Spent,
 };
-use terntable_golden::{
-    card::config::CardConfig,
-    head::HeadMode,
-    model::{Device, Golden, Model},
+use terntable_cpu::{
+    image::{Image, ModelParts},
+    model::Cpu,
 };
+use terntable_golden::{card::config::CardConfig, head::HeadMode, model::Model};
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceName {
     /// Table lookup and ternary attention in the golden model.
     Golden,
-    /// Plain integer products on the CPU.
+    /// SIMD kernels on the CPU.
     Cpu,
     /// The Verilated RTL of the whole card; the host only samples.
     Sim,
@@ -40,36 +39,23 @@ impl DeviceName {
     }
 }
 
-/// A device with a model on it.
-pub enum AnyDevice<'a> {
-    /// See [`DeviceName::Golden`].
-    Golden(Golden<'a>),
-    /// See [`DeviceName::Cpu`].
-    Cpu(Cpu<'a>),
+/// A model on a device that runs its parts.
+pub fn passes<'a>(name: DeviceName, model: &'a Model) -> Result<Box<dyn Passes + 'a>, Error> {
+    match name {
+        DeviceName::Golden => Ok(Box::new(GoldenPasses::new(model))),
+        DeviceName::Cpu => Ok(Box::new(CpuPasses::new(cpu(model)?))),
+        DeviceName::Sim | DeviceName::CardGolden => Err(Error::Input(format!(
+            "{} runs whole passes; this command needs the parts of one: take golden or cpu",
+            name.as_str()
+        ))),
+    }
 }
 
-impl<'a> AnyDevice<'a> {
-    /// Puts a model on a device.
-    pub fn open(name: DeviceName, model: &'a Model) -> Result<Self, Error> {
-        Ok(match name {
-            DeviceName::Golden => AnyDevice::Golden(Golden::new(model)),
-            DeviceName::Cpu => AnyDevice::Cpu(Cpu::new(model)),
-            DeviceName::Sim | DeviceName::CardGolden => {
-                return Err(Error::Input(format!(
-                    "{} runs whole passes; this command needs the parts of one: take golden or cpu",
-                    name.as_str()
-                )));
-            }
-        })
-    }
-
-    /// The device as the model's passes use it.
-    pub fn as_device(&mut self) -> &mut dyn Device {
-        match self {
-            AnyDevice::Golden(device) => device,
-            AnyDevice::Cpu(device) => device,
-        }
-    }
+/// A model packed for the CPU, on all of its cores.
+pub fn cpu(model: &Model) -> Result<Cpu, Error> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let image = Image::build(&mut ModelParts::new(model, "memory"), &mut |_, _| {})?;
+    Ok(Cpu::new(image.into(), threads)?)
 }
 
 /// Puts a model on a card, as an image made for it.
@@ -103,8 +89,7 @@ pub fn with_feed<T>(
             Ok((run(&mut runner)?, None))
         }
         DeviceName::Golden | DeviceName::Cpu => {
-            let mut device = AnyDevice::open(name, model)?;
-            Ok((run(&mut Runner::new(model, device.as_device(), head))?, None))
+            Ok((run(&mut Runner::new(passes(name, model)?, head))?, None))
         }
     }
 }

@@ -51,6 +51,9 @@ pub enum Error {
     /// The golden model's refusal.
     #[error(transparent)]
     Model(#[from] terntable_golden::Error),
+    /// The CPU path's refusal.
+    #[error(transparent)]
+    Cpu(#[from] terntable_cpu::Error),
     /// The simulated card failed.
     #[error("simulated card: {0}")]
     Simulator(String),

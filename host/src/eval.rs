@@ -1,10 +1,7 @@
 //! Loss on a text.
 
-use crate::{Error, import::Tokenizer, runner::Runner};
-use terntable_golden::{
-    head::{Candidate, HeadMode},
-    model::{Device, Model},
-};
+use crate::{Error, import::Tokenizer, runner::Passes};
+use terntable_golden::head::{Candidate, HeadMode};
 
 /// Loss of a model on a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,8 +69,7 @@ pub struct Windows {
 /// Measures the loss with the full head. The first token of the text has nothing before it and is not
 /// scored; its characters count. `agreement`, if there is one, gets the two-stage head's answers too.
 pub fn loss(
-    model: &Model,
-    device: &mut dyn Device,
+    passes: &mut dyn Passes,
     tokenizer: &Tokenizer,
     text: &str,
     windows: Windows,
@@ -81,11 +77,11 @@ pub fn loss(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Loss, Error> {
     let Windows { window, stride } = windows;
-    if window > model.config.context || stride == 0 || stride > window {
+    let context = passes.config().context;
+    if window > context || stride == 0 || stride > window {
         return Err(Error::Input(format!(
-            "window {window} and stride {stride}; expected 1 <= stride <= window <= {}, the model's \
-             context",
-            model.config.context
+            "window {window} and stride {stride}; expected 1 <= stride <= window <= {context}, the \
+             model's context"
         )));
     }
     let tokens = tokenizer.encode(text)?;
@@ -93,19 +89,18 @@ pub fn loss(
         return Err(Error::Input("the text has fewer than two tokens; nothing to score".into()));
     }
     let mut loss = Loss { nats: 0.0, tokens: 0, characters: text.chars().count() };
-    let mut runner = Runner::new(model, device, HeadMode::Full);
     let (mut start, mut scored) = (0, 1);
     while scored < tokens.len() {
         let end = (start + window).min(tokens.len() - 1);
         let targets = &tokens[scored..=end];
-        runner.restart();
-        let outputs = runner.feed_outputs(&tokens[start..end], targets.len(), |_| {})?;
-        let full = runner.rank(HeadMode::Full, &outputs)?;
+        passes.restart();
+        let outputs = passes.feed_outputs(&tokens[start..end], targets.len(), &mut |_| {})?;
+        let full = passes.rank(HeadMode::Full, &outputs)?;
         for (candidates, &target) in full.iter().zip(targets) {
             loss.nats += negative_log_likelihood(candidates, target);
         }
         if let Some(agreement) = &mut agreement {
-            let two_stage = runner.rank(HeadMode::TwoStage, &outputs)?;
+            let two_stage = passes.rank(HeadMode::TwoStage, &outputs)?;
             full.iter().zip(&two_stage).for_each(|(full, two)| agreement.add(full, two));
         }
         loss.tokens += targets.len();

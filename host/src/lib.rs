@@ -11,7 +11,6 @@
 
 pub mod card;
 pub mod card_lockstep;
-pub mod cpu;
 pub mod device;
 pub mod error;
 pub mod estimate;

@@ -1,20 +1,13 @@
-//! Two devices in lockstep: every integer of one against the other.
+//! The first difference between two devices that must agree.
 
-use std::fmt::Write;
-use terntable_golden::{
-    Error,
-    attention::KvCache,
-    head::Candidate,
-    model::{Device, Linear},
-    quantise::Quantised,
-};
+use terntable_golden::{head::Candidate, quantise::Quantised};
 
 /// The first value in which two devices differ.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Difference {
-    /// Which matrix, attention head or head row.
+    /// What differs, and at which position.
     pub unit: String,
-    /// Row of the matrix, element of the attention head, or token of the vocabulary head.
+    /// Element of a row, or rank of a candidate.
     pub row: usize,
     /// Slot of the pass, where the unit knows it.
     pub slot: Option<usize>,
@@ -61,86 +54,23 @@ pub fn candidates_differ(
     }
 }
 
-/// Runs a reference and a candidate on the same inputs; goes on with the reference's results, or
-/// stops at the first difference.
-pub struct Lockstep<'a> {
-    reference: &'a mut dyn Device,
-    candidate: &'a mut dyn Device,
-    /// Values compared so far.
-    pub compared: u64,
-    /// The difference that stopped it.
-    pub difference: Option<Difference>,
-}
-
-impl<'a> Lockstep<'a> {
-    /// Compares `candidate` with `reference`.
-    pub fn new(reference: &'a mut dyn Device, candidate: &'a mut dyn Device) -> Self {
-        Self { reference, candidate, compared: 0, difference: None }
+/// The first difference between two inputs of the head at a position.
+pub fn rows_differ(position: usize, expected: &Quantised, got: &Quantised) -> Option<Difference> {
+    let unit = |what| format!("{what} of the head's input at position {position}");
+    let difference = |what, row, expected, got| {
+        Some(Difference { unit: unit(what), row, slot: None, expected, got })
+    };
+    if expected.values.len() != got.values.len() {
+        let lengths = [expected, got].map(|row| row.values.len() as i64);
+        return difference("length", 0, lengths[0], lengths[1]);
     }
-
-    fn compare<T: Copy>(
-        &mut self,
-        unit: impl Fn() -> String,
-        slot: Option<usize>,
-        row: impl Fn(usize) -> usize,
-        expected: &[T],
-        got: &[T],
-        bits: impl Fn(T) -> i64,
-    ) -> Result<(), Error> {
-        if expected.len() != got.len() {
-            let mut text = unit();
-            let _ = write!(text, ": {} values expected, {} found", expected.len(), got.len());
-            return Err(Error::Device(text));
-        }
-        for (index, (&e, &g)) in expected.iter().zip(got).enumerate() {
-            if bits(e) != bits(g) {
-                let (unit, row) = (unit(), row(index));
-                let difference = Difference { unit, row, slot, expected: bits(e), got: bits(g) };
-                let text = difference.to_string();
-                self.difference = Some(difference);
-                return Err(Error::Device(text));
-            }
-            self.compared += 1;
-        }
-        Ok(())
+    let pairs = || expected.values.iter().zip(&got.values);
+    if let Some((row, (e, g))) = pairs().enumerate().find(|(_, (e, g))| e != g) {
+        return difference("element", row, (*e).into(), (*g).into());
     }
-}
-
-impl Device for Lockstep<'_> {
-    fn multiply(
-        &mut self,
-        linears: &[Linear],
-        x: &[Quantised],
-    ) -> Result<Vec<Vec<Vec<i32>>>, Error> {
-        let expected = self.reference.multiply(linears, x)?;
-        let got = self.candidate.multiply(linears, x)?;
-        for ((linear, expected), got) in linears.iter().zip(&expected).zip(&got) {
-            for (slot, (expected, got)) in expected.iter().zip(got).enumerate() {
-                self.compare(|| linear.to_string(), Some(slot), |r| r, expected, got, i64::from)?;
-            }
-        }
-        Ok(expected)
+    if expected.step.to_bits() != got.step.to_bits() {
+        let [e, g] = [expected, got].map(|row| row.step.to_bits().into());
+        return difference("step", 0, e, g);
     }
-
-    fn attend(
-        &mut self,
-        query: &[f32],
-        cache: &KvCache,
-        head: usize,
-        positions: usize,
-    ) -> Result<Vec<f32>, Error> {
-        let expected = self.reference.attend(query, cache, head, positions)?;
-        let got = self.candidate.attend(query, cache, head, positions)?;
-        let unit = || format!("attention, key-value head {head}, {positions} positions");
-        self.compare(unit, None, |r| r, &expected, &got, |v| i64::from(v.to_bits()))?;
-        Ok(expected)
-    }
-
-    fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error> {
-        let expected = self.reference.head_dots(tokens, x)?;
-        let got = self.candidate.head_dots(tokens, x)?;
-        let token = |index: usize| tokens[index] as usize;
-        self.compare(|| "head".into(), None, token, &expected, &got, i64::from)?;
-        Ok(expected)
-    }
+    None
 }

@@ -8,14 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 use terntable::{
-    cpu::Cpu,
+    device::{DeviceName, passes},
     import::{Checkpoint, ScaleConvention, Stored, real_values},
-    runner::Runner,
+    runner::{Feed, Runner},
 };
-use terntable_golden::{
-    head::HeadMode,
-    model::{Device, Golden, Model},
-};
+use terntable_golden::{head::HeadMode, model::Model};
 
 /// Least cosine of the logits at a position.
 const MIN_COSINE: f64 = 0.999;
@@ -59,9 +56,9 @@ fn expected(folder: &Path, vocab: usize) -> Vec<Expected> {
 }
 
 /// Logits in the order of the vocabulary at every position.
-fn logits(model: &Model, device: &mut dyn Device, tokens: &[u32]) -> Vec<Vec<f32>> {
-    let mut runner = Runner::new(model, device, HeadMode::Full);
-    let ranked = runner.feed(tokens, tokens.len(), |_| {}).unwrap();
+fn logits(model: &Model, device: DeviceName, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let mut runner = Runner::new(passes(device, model).unwrap(), HeadMode::Full);
+    let ranked = runner.feed(tokens, tokens.len(), &mut |_| {}).unwrap();
     let row = |candidates: &Vec<terntable_golden::head::Candidate>| {
         let mut row = vec![f32::NAN; model.config.vocab];
         candidates.iter().for_each(|c| row[c.token as usize] = c.logit);
@@ -100,8 +97,8 @@ fn compare(folder: &Path) -> Match {
     for (sequence, Expected { tokens, logits: expected }) in
         expected(folder, model.config.vocab).into_iter().enumerate()
     {
-        let golden = logits(&model, &mut Golden::new(&model), &tokens);
-        let cpu = logits(&model, &mut Cpu::new(&model), &tokens);
+        let golden = logits(&model, DeviceName::Golden, &tokens);
+        let cpu = logits(&model, DeviceName::Cpu, &tokens);
         assert_eq!((golden.len(), cpu.len()), (tokens.len(), tokens.len()), "{name}");
         assert_eq!(expected.len(), tokens.len(), "{name}: positions of the expected logits");
         for (position, expected) in expected.iter().enumerate() {

@@ -35,8 +35,7 @@ fn dots_of<const Q: usize>(
     assert!(dots.iter().all(|dots| dots.len() >= blocks * KEY_BLOCK));
     // Keys are stored plus 128, which adds 128 times the query's sum.
     let offset = |q: &Query| q.values.iter().map(|&v| i32::from(v)).sum::<i32>();
-    let offsets =
-        queries.map(|q| _mm512_set1_epi32(-i32::from(KEY_OFFSET) * offset(q)));
+    let offsets = queries.map(|q| _mm512_set1_epi32(-i32::from(KEY_OFFSET) * offset(q)));
     for block in 0..blocks {
         // Two sums a query: a chain of dependent products would wait for each.
         let mut even = offsets;
@@ -50,9 +49,8 @@ fn dots_of<const Q: usize>(
             let acc = if four % 2 == 0 { &mut even } else { &mut odd };
             for (acc, query) in acc.iter_mut().zip(queries) {
                 // SAFETY: as above, of the query's elements.
-                let q = unsafe {
-                    query.values.as_ptr().add(4 * four).cast::<i32>().read_unaligned()
-                };
+                let q =
+                    unsafe { query.values.as_ptr().add(4 * four).cast::<i32>().read_unaligned() };
                 *acc = _mm512_dpbusd_epi32(*acc, keys, _mm512_set1_epi32(q));
             }
         }

@@ -94,7 +94,9 @@ pub fn attend(
                 level.checked();
                 avx512::sums(&cache.values, &weights.high, &weights.low, &mut sums);
             },
-            _ => level.run(|| portable::sums(&cache.values, &weights.high, &weights.low, &mut sums)),
+            _ => {
+                level.run(|| portable::sums(&cache.values, &weights.high, &weights.low, &mut sums))
+            }
         }
         level.run(|| {
             for (out, &sum) in out.iter_mut().zip(&sums) {

@@ -1,6 +1,6 @@
 //! Making a packed model.
 
-use super::{Header, Image, Layout, LayerNorm, MAGIC, PREFIX, Part};
+use super::{Header, Image, LayerNorm, Layout, MAGIC, PREFIX, Part};
 use crate::{
     Error,
     rows::OFFSET,
@@ -80,7 +80,8 @@ fn write(
     if PREFIX + json.len() > first {
         return Err(Error::Image {
             path: header.source.clone().into(),
-            text: "its name is too long for the header of a packed model; give it a shorter one".into(),
+            text: "its name is too long for the header of a packed model; give it a shorter one"
+                .into(),
         });
     }
     bytes[..8].copy_from_slice(&MAGIC);
@@ -131,7 +132,10 @@ impl Fill for ModelParts<'_> {
         let Config { context, norm_eps, vocab, .. } = model.config;
         match part {
             Part::Embedding if self.bf16 => {
-                write_all(out, model.embedding.iter().map(|v| ((v.to_bits() >> 16) as u16).to_le_bytes()));
+                write_all(
+                    out,
+                    model.embedding.iter().map(|v| ((v.to_bits() >> 16) as u16).to_le_bytes()),
+                );
             }
             Part::Embedding => floats(out, &model.embedding),
             Part::Rope => {
@@ -152,10 +156,9 @@ impl Fill for ModelParts<'_> {
                 };
                 match weights {
                     Some(weights) => floats(out, weights),
-                    None => write_all(
-                        out,
-                        std::iter::repeat(identity_weight(norm_eps).to_le_bytes()),
-                    ),
+                    None => {
+                        write_all(out, std::iter::repeat(identity_weight(norm_eps).to_le_bytes()))
+                    }
                 }
             }
             Part::LinearNorm(layer, projection) => {

@@ -83,7 +83,8 @@ impl Layout {
             for projection in Projection::ALL {
                 let (rows, cols) = config.shape(projection);
                 let shape = Shape { rows, cols };
-                layout.push(Part::Matrix(layer, projection), &[shape.bands(), shape.band_bytes()])?;
+                layout
+                    .push(Part::Matrix(layer, projection), &[shape.bands(), shape.band_bytes()])?;
                 if linear_norm_eps.is_some() {
                     layout.push(Part::LinearNorm(layer, projection), &[cols, 4])?;
                 }

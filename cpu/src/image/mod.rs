@@ -23,7 +23,8 @@ const MAGIC: [u8; 8] = *b"TERNCPU1";
 /// Bytes before the JSON: magic, its length, its CRC-32.
 const PREFIX: usize = 16;
 
-const _: () = assert!(cfg!(target_endian = "little"), "packed models are read as they lie in memory");
+const _: () =
+    assert!(cfg!(target_endian = "little"), "packed models are read as they lie in memory");
 
 /// What a packed model says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -28,10 +28,12 @@ impl Image {
             let (expected, found) = (parts.len(), header.checks.len());
             return Err(wrong(format!("expected the checks of {expected} parts, found {found}")));
         }
-        let damaged = |part: usize| crc32fast::hash(&bytes[parts[part].1.clone()]) != header.checks[part];
+        let damaged =
+            |part: usize| crc32fast::hash(&bytes[parts[part].1.clone()]) != header.checks[part];
         let first = std::thread::scope(|scope| {
             let damaged = &damaged;
-            let find = move |first| (first..parts.len()).step_by(threads).find(|&part| damaged(part));
+            let find =
+                move |first| (first..parts.len()).step_by(threads).find(|&part| damaged(part));
             let others: Vec<_> = (1..threads).map(|i| scope.spawn(move || find(i))).collect();
             let found = others.into_iter().map(|thread| thread.join().unwrap_or(Some(0)));
             found.chain([find(0)]).flatten().min()

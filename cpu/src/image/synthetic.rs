@@ -48,7 +48,9 @@ impl Fill for Synthetic {
             Part::LinearNorm(..) => repeat(out, identity_weight(1.0)),
             Part::HeadSteps => repeat(out, 1e-3),
             // Digits of five trits.
-            Part::Matrix(..) | Part::Screen => random(self.seed, out, |r| (r as u32 * 243 >> 16) as u8),
+            Part::Matrix(..) | Part::Screen => {
+                random(self.seed, out, |r| (r as u32 * 243 >> 16) as u8)
+            }
             Part::ScreenWeights | Part::HeadRows => random(self.seed, out, |r| r as u8),
             Part::Embedding => {
                 for (i, out) in out.chunks_exact_mut(2).enumerate() {

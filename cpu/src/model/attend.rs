@@ -1,6 +1,9 @@
 //! Attention of a pass as jobs.
 
-use super::{Cpu, Norm, Rows, product::{Product, first_row}};
+use super::{
+    Cpu, Norm, Rows,
+    product::{Product, first_row},
+};
 use crate::{
     attention::{QUERIES, Query, Scratch, attend, score_constant},
     image::LayerNorm,
@@ -153,7 +156,8 @@ impl Cpu {
             let all = run.count * group;
             for (batch, out) in out.chunks_mut(QUERIES * head_dim).enumerate() {
                 let first = batch * QUERIES;
-                let queries: Vec<Query> = (first..all.min(first + QUERIES)).map(&mut query).collect();
+                let queries: Vec<Query> =
+                    (first..all.min(first + QUERIES)).map(&mut query).collect();
                 attend(level, cache, head_dim, &queries, &mut scratch, out);
             }
             out

@@ -79,7 +79,8 @@ impl Cpu {
         // For each piece and slot the logits' ranks, best first.
         let pieces = self.pool.run(vocab.div_ceil(FULL_ROWS), move |piece| {
             let first = piece * FULL_ROWS;
-            let tokens: Vec<u32> = (first..vocab.min(first + FULL_ROWS)).map(|t| t as u32).collect();
+            let tokens: Vec<u32> =
+                (first..vocab.min(first + FULL_ROWS)).map(|t| t as u32).collect();
             let ranked = |slot| {
                 let candidates = exact(&image, level, &input, slot, &tokens);
                 let mut keys: Vec<u64> = candidates.iter().map(key).collect();
@@ -93,7 +94,8 @@ impl Cpu {
             let mut keys: Vec<u64> = of_slot().flat_map(|(keys, _)| keys).copied().collect();
             // Stable sorting merges what is sorted already.
             keys.sort();
-            let logits: Vec<&Candidate> = of_slot().flat_map(|(_, candidates)| candidates).collect();
+            let logits: Vec<&Candidate> =
+                of_slot().flat_map(|(_, candidates)| candidates).collect();
             keys.iter().map(|key| *logits[*key as u32 as usize]).collect()
         })
     }

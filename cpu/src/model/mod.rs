@@ -97,10 +97,11 @@ impl Cpu {
         self.check(sequences, slots)?;
         let (image, tokens) = (self.image.clone(), tokens(slots));
         let hidden = self.config().hidden;
-        let mut x = self.normed(slots.len(), Norm::Layer(0, LayerNorm::Attention), move |slot, row| {
-            row.resize(hidden, 0.0);
-            image.embed(tokens[slot], row);
-        });
+        let mut x =
+            self.normed(slots.len(), Norm::Layer(0, LayerNorm::Attention), move |slot, row| {
+                row.resize(hidden, 0.0);
+                image.embed(tokens[slot], row);
+            });
         let layers = self.config().layers;
         for layer in 0..layers {
             let attended = self.attention_block(sequences, slots, layer, &x);

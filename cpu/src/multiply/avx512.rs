@@ -125,7 +125,8 @@ fn few<const S: usize>(
             for plane in 0..5 {
                 let y = broadcast(rows, slot * stride + step * TILE_COLS + 4 * plane);
                 for tile in 0..2 {
-                    acc[tile][plane] = _mm512_dpbusd_epi32(acc[tile][plane], fields[tile][plane], y);
+                    acc[tile][plane] =
+                        _mm512_dpbusd_epi32(acc[tile][plane], fields[tile][plane], y);
                 }
             }
         }

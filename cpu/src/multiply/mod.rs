@@ -183,7 +183,8 @@ mod tests {
             for w in [1, -1, 0] {
                 let matrix = Ternary::new(3, cols, vec![w; 3 * cols], 1.0).unwrap();
                 for slots in [1, 2, 3, 8, 11] {
-                    let x: Vec<Vec<i8>> = (0..slots).map(|s| vec![[-128, 127][s % 2]; cols]).collect();
+                    let x: Vec<Vec<i8>> =
+                        (0..slots).map(|s| vec![[-128, 127][s % 2]; cols]).collect();
                     check(&matrix, &x);
                 }
             }

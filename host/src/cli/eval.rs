@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use terntable::{
     Error,
-    device::{AnyDevice, DeviceName},
+    device::{DeviceName, passes},
     eval::{Agreement, Windows, loss},
 };
 use terntable_golden::attention::KvFormat;
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let from = (characters.len() as f64 * (1.0 - last)) as usize;
     let text: String = characters[from..].iter().collect();
     let name = DeviceName::from(args.device);
-    let mut device = AnyDevice::open(name, &model)?;
+    let mut passes = passes(name, &model)?;
     let windows = Windows { window: args.window, stride: args.stride };
     let bar = progress_bar(0, "tokens");
     let mut heads = args.heads.then(Agreement::default);
@@ -86,8 +86,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let device = device.as_device();
-    let loss = loss(&model, device, &tokenizer, &text, windows, heads.as_mut(), progress)?;
+    let loss = loss(&mut *passes, &tokenizer, &text, windows, heads.as_mut(), progress)?;
     bar.finish_and_clear();
     let report = Report {
         device: name.as_str(),

@@ -85,7 +85,7 @@ fn bundled_model() -> PathBuf {
 enum DeviceArg {
     /// Table lookup and ternary attention in the golden model.
     Golden,
-    /// Plain integer products on the CPU.
+    /// SIMD kernels on the CPU.
     Cpu,
     /// The Verilated RTL of the whole card; the host only samples.
     Sim,

@@ -6,18 +6,14 @@ use terntable::{
     Error,
     card::{CardRunner, GoldenCard},
     card_lockstep::LockstepCard,
-    device::{AnyDevice, DeviceName, on_card},
+    device::{DeviceName, on_card, passes},
     generate::Prompt,
-    lockstep::{Lockstep, candidates_differ},
-    runner::{Feed, Runner, SLOTS},
+    lockstep::{candidates_differ, rows_differ},
+    runner::{Feed, GoldenPasses, Passes, Runner, SLOTS},
     sim::{Fault, FaultUnit, fault_bits, fault_storage},
     usage::Spent,
 };
-use terntable_golden::{
-    card::config::CardConfig,
-    head::HeadMode,
-    model::{Golden, Model},
-};
+use terntable_golden::{card::config::CardConfig, head::HeadMode, model::Model};
 use terntable_testbench::{card::CardOptions, seed};
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +110,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
             compare_passes(&model, &mut CardRunner::new(card, HeadMode::TwoStage)?, tokens)?
         }
         DeviceName::Golden | DeviceName::Cpu => {
-            compare(&model, &mut AnyDevice::open(name, &model)?, tokens)?
+            compare(&model, &mut *passes(name, &model)?, tokens)?
         }
     };
     report.compared = outcome.compared;
@@ -196,39 +192,42 @@ fn rerun(args: &Args) -> String {
     format!("rerun: {command}")
 }
 
-/// Values compared, and the first difference. Errors of either device pass through.
-fn compare(model: &Model, device: &mut AnyDevice<'_>, tokens: &[u32]) -> Result<Outcome, Error> {
-    let mut golden = Golden::new(model);
-    let mut lockstep = Lockstep::new(&mut golden, device.as_device());
+/// Inputs of the head and ranked candidates of every position: two thirds in whole passes, the rest token by
+/// token, as decode does.
+fn compare(model: &Model, passes: &mut dyn Passes, tokens: &[u32]) -> Result<Outcome, Error> {
+    let mut reference = GoldenPasses::new(model);
     let bar = progress_bar(tokens.len() as u64, "tokens");
-    // Two thirds in chunks of a whole pass, the rest token by token, as decode does.
-    let prefill = tokens.len() * 2 / 3;
-    let mut runner = Runner::new(model, &mut lockstep, HeadMode::TwoStage);
-    let mut feed = |part: &[u32], chunk: usize| -> Result<(), Error> {
-        for tokens in part.chunks(chunk) {
-            runner.feed(tokens, tokens.len(), |_| {})?;
-            bar.inc(tokens.len() as u64);
+    let (prefill, decode) = tokens.split_at(tokens.len() * 2 / 3);
+    let mut compared = 0;
+    for part in prefill.chunks(passes.slots()).chain(decode.chunks(1)) {
+        let first = passes.position();
+        let expected = reference.feed_outputs(part, part.len(), &mut |_| {})?;
+        let got = passes.feed_outputs(part, part.len(), &mut |_| {})?;
+        let ranked = reference.rank(HeadMode::TwoStage, &expected)?;
+        let ranked_got = passes.rank(HeadMode::TwoStage, &got)?;
+        bar.inc(part.len() as u64);
+        for i in 0..part.len() {
+            compared += (expected[i].values.len() + 1 + 2 * ranked[i].len()) as u64;
+            let difference = rows_differ(first + i, &expected[i], &got[i])
+                .or_else(|| candidates_differ(first + i, &ranked[i], &ranked_got[i]));
+            if difference.is_some() {
+                return Ok(Outcome::new(compared, difference));
+            }
         }
-        Ok(())
-    };
-    let result = feed(&tokens[..prefill], SLOTS).and_then(|()| feed(&tokens[prefill..], 1));
-    bar.finish_and_clear();
-    match (result, lockstep.difference.take()) {
-        (Err(error), None) => Err(error),
-        (_, difference) => Ok(Outcome::new(lockstep.compared, difference)),
     }
+    bar.finish_and_clear();
+    Ok(Outcome { compared, difference: None })
 }
 
 /// The same for a card, which runs whole passes: ranked candidates of every position.
 fn compare_passes(model: &Model, card: &mut dyn Feed, tokens: &[u32]) -> Result<Outcome, Error> {
-    let mut golden = Golden::new(model);
-    let mut reference = Runner::new(model, &mut golden, HeadMode::TwoStage);
+    let mut reference = Runner::new(GoldenPasses::new(model), HeadMode::TwoStage);
     let bar = progress_bar(tokens.len() as u64, "tokens");
     let (prefill, decode) = tokens.split_at(tokens.len() * 2 / 3);
     let mut compared = 0;
     for part in prefill.chunks(SLOTS).chain(decode.chunks(1)) {
         let first = card.position();
-        let expected = reference.feed(part, part.len(), |_| {})?;
+        let expected = reference.feed(part, part.len(), &mut |_| {})?;
         let got = card.feed(part, part.len(), &mut |_| {})?;
         bar.inc(part.len() as u64);
         for (i, (expected, got)) in expected.iter().zip(&got).enumerate() {

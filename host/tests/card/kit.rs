@@ -5,11 +5,11 @@ use terntable::{
     Error,
     card::{Card, CardModel, Chunk, GoldenCard},
     card_lockstep::LockstepCard,
-    cpu::Cpu,
+    device::{DeviceName, passes},
     import::Checkpoint,
     lockstep::candidates_differ,
     pack::{PackOptions, pack_model},
-    runner::Runner,
+    runner::{Feed, Runner},
     sim::SimCard,
 };
 use terntable_golden::{
@@ -197,8 +197,8 @@ pub fn play<C: Card>(
 ) -> usize {
     let sequences = 1 + script.iter().flatten().map(|part| part.sequence).max().unwrap();
     let ids: Vec<SequenceId> = (0..sequences).map(|_| card.kv().create().unwrap()).collect();
-    let mut cpus: Vec<Cpu<'_>> = (0..sequences).map(|_| Cpu::new(model)).collect();
-    let mut alone: Vec<_> = cpus.iter_mut().map(|cpu| Runner::new(model, cpu, head)).collect();
+    let cpu = || Runner::new(passes(DeviceName::Cpu, model).unwrap(), head);
+    let mut alone: Vec<_> = (0..sequences).map(|_| cpu()).collect();
     let mut text = text.iter().copied().cycle();
     let mut best = vec![None; sequences];
     for pass in script {
@@ -221,7 +221,7 @@ pub fn play<C: Card>(
         let mut ranked = card.pass(head, &chunks).unwrap_or_else(|e| panic!("{pass:?}: {e}"));
         for (part, tokens) in pass.iter().zip(&tokens) {
             let reference = &mut alone[part.sequence];
-            let expected = reference.feed(tokens, part.wanted, |_| {}).unwrap();
+            let expected = reference.feed(tokens, part.wanted, &mut |_| {}).unwrap();
             let got: Vec<_> = ranked.drain(..part.wanted).collect();
             let end = reference.position();
             same(end - part.wanted, &expected, &got);
@@ -245,6 +245,6 @@ pub fn same(first: usize, expected: &[Vec<Candidate>], got: &[Vec<Candidate>]) {
 
 /// Candidates after the last tokens of a sequence that runs by itself on the CPU.
 pub fn alone(model: &Model, head: HeadMode, tokens: &[u32], wanted: usize) -> Vec<Vec<Candidate>> {
-    let mut cpu = Cpu::new(model);
-    Runner::new(model, &mut cpu, head).feed(tokens, wanted, |_| {}).unwrap()
+    let cpu = passes(DeviceName::Cpu, model).unwrap();
+    Runner::new(cpu, head).feed(tokens, wanted, &mut |_| {}).unwrap()
 }
