@@ -2,16 +2,18 @@
 
 use std::sync::LazyLock;
 
-/// Instruction sets that kernels are written for. Every level gives the same bits.
+/// Instruction sets that kernels are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Whatever the target always has.
+pub(crate) enum Set {
     Portable,
-    /// AVX2.
     Avx2,
-    /// AVX-512 F, BW, DQ, VL, VBMI and VNNI.
     Avx512,
 }
+
+/// The instructions that kernels use: plain ones, AVX2, or AVX-512 (F, BW, DQ, VL, VBMI and VNNI). A level
+/// exists only where the machine has its instructions. Every level gives the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(Set);
 
 /// Names the highest level that may be used; unknown names are refused by [`Level::best`].
 pub const VARIABLE: &str = "TERNTABLE_SIMD";
@@ -20,16 +22,12 @@ static BEST: LazyLock<Result<Level, String>> =
     LazyLock::new(|| Level::limited(std::env::var(VARIABLE).ok().as_deref()));
 
 impl Level {
-    /// All, slowest first.
-    pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
+    /// Whatever the target always has.
+    pub const PORTABLE: Self = Self(Set::Portable);
 
     /// The name in [`VARIABLE`] and in reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Level::Portable => "portable",
-            Level::Avx2 => "avx2",
-            Level::Avx512 => "avx512",
-        }
+        self.0.as_str()
     }
 
     /// The best level of this machine that [`VARIABLE`] allows.
@@ -39,28 +37,44 @@ impl Level {
 
     /// Levels that this machine can run, slowest first.
     pub fn available() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|level| level.is_available())
+        Set::ALL.into_iter().filter(|set| set.is_available()).map(Self)
+    }
+
+    pub(crate) fn set(self) -> Set {
+        self.0
     }
 
     fn limited(limit: Option<&str>) -> Result<Self, String> {
         let allowed = match limit {
-            None | Some("") => Level::Avx512,
+            None | Some("") => Set::Avx512,
             Some(name) => {
-                let known = Self::ALL.into_iter().find(|level| level.as_str() == name);
+                let known = Set::ALL.into_iter().find(|set| set.as_str() == name);
                 known.ok_or_else(|| {
                     format!("{VARIABLE} is {name:?}; expected portable, avx2 or avx512")
                 })?
             }
         };
-        Ok(Self::available().filter(|level| *level <= allowed).last().unwrap_or(Level::Portable))
+        Ok(Self::available().filter(|level| level.0 <= allowed).last().unwrap_or(Self::PORTABLE))
+    }
+}
+
+impl Set {
+    const ALL: [Set; 3] = [Set::Portable, Set::Avx2, Set::Avx512];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Set::Portable => "portable",
+            Set::Avx2 => "avx2",
+            Set::Avx512 => "avx512",
+        }
     }
 
     #[cfg(target_arch = "x86_64")]
     fn is_available(self) -> bool {
         match self {
-            Level::Portable => true,
-            Level::Avx2 => is_x86_feature_detected!("avx2"),
-            Level::Avx512 => {
+            Set::Portable => true,
+            Set::Avx2 => is_x86_feature_detected!("avx2"),
+            Set::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
@@ -73,45 +87,48 @@ impl Level {
 
     #[cfg(not(target_arch = "x86_64"))]
     fn is_available(self) -> bool {
-        self == Level::Portable
+        self == Set::Portable
     }
+}
 
-    /// Runs `f`, compiled with the level's instructions as far as it is inlined: plain loops become
-    /// vector code of that level. Panics if the machine lacks them.
-    #[inline(always)]
-    pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        match self {
-            Level::Portable => f(),
+/// Functions whose plain loops are compiled once for every level, where they become its vector code; the
+/// level comes first among their arguments.
+macro_rules! at_every_level {
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block
+    )*) => {$(
+        $(#[$meta])*
+        #[inline]
+        $vis fn $name(level: $crate::level::Level, $($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn plain($($arg: $ty),*) $(-> $ret)? $body
+
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `checked` has seen the instructions.
-            Level::Avx2 => unsafe { with_avx2(self.checked(), f) },
+            #[target_feature(enable = "avx2")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? {
+                plain($($arg),*)
+            }
+
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `checked` has seen the instructions.
-            Level::Avx512 => unsafe { with_avx512(self.checked(), f) },
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => panic!("{} is not for this machine", self.as_str()),
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+            fn avx512($($arg: $ty),*) $(-> $ret)? {
+                plain($($arg),*)
+            }
+
+            match level.set() {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a level exists only where its instructions do.
+                $crate::level::Set::Avx2 => unsafe { avx2($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a level exists only where its instructions do.
+                $crate::level::Set::Avx512 => unsafe { avx512($($arg),*) },
+                _ => plain($($arg),*),
+            }
         }
-    }
-
-    /// Panics unless the machine has the level's instructions.
-    #[inline(always)]
-    pub(crate) fn checked(self) -> Self {
-        assert!(self.is_available(), "{} is not for this machine", self.as_str());
-        self
-    }
+    )*};
 }
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn with_avx2<R>(_: Level, f: impl FnOnce() -> R) -> R {
-    f()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-fn with_avx512<R>(_: Level, f: impl FnOnce() -> R) -> R {
-    f()
-}
+pub(crate) use at_every_level;
 
 #[cfg(test)]
 mod tests {
@@ -119,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_limit_lowers_the_level_and_never_raises_it() {
-        assert_eq!(Level::limited(Some("portable")), Ok(Level::Portable));
-        assert!(Level::limited(Some("avx2")).is_ok_and(|level| level <= Level::Avx2));
+        assert_eq!(Level::limited(Some("portable")), Ok(Level::PORTABLE));
+        assert!(Level::limited(Some("avx2")).is_ok_and(|level| level <= Level(Set::Avx2)));
         assert_eq!(Level::limited(None), Ok(Level::available().last().unwrap()));
         let text = Level::limited(Some("sse9")).unwrap_err();
         assert!(text.contains("sse9") && text.contains("avx512"), "{text}");

@@ -3,7 +3,7 @@
 //! Rows are stored plus 128, so that they are the unsigned operand; 128 times the input's sum is taken off
 //! again.
 
-use crate::level::Level;
+use crate::level::{Level, Set, at_every_level};
 
 /// Rows that a kernel takes at a time.
 pub const ROWS: usize = 4;
@@ -13,26 +13,23 @@ pub const OFFSET: u8 = 128;
 /// Exact dot products of four rows with `x`, whose elements have the sum `sum`.
 pub fn dots(level: Level, rows: [&[u8]; ROWS], x: &[i8], sum: i32) -> [i32; ROWS] {
     assert!(rows.iter().all(|row| row.len() == x.len()), "rows of {} elements", x.len());
-    match level {
+    match level.set() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `checked` has seen the instructions.
-        Level::Avx512 => unsafe {
-            level.checked();
-            avx512(rows, x, sum)
-        },
-        _ => level.run(|| portable(rows, x)),
+        // SAFETY: a level exists only where its instructions do.
+        Set::Avx512 => unsafe { avx512(rows, x, sum) },
+        _ => plain(level, rows, x),
     }
 }
 
-#[inline(always)]
-fn portable(rows: [&[u8]; ROWS], x: &[i8]) -> [i32; ROWS] {
-    rows.map(|row| {
-        let products = row
-            .iter()
-            .zip(x)
-            .map(|(&row, &x)| i32::from(i16::from((row ^ OFFSET) as i8) * i16::from(x)));
-        products.sum()
-    })
+at_every_level! {
+    fn plain(rows: [&[u8]; ROWS], x: &[i8]) -> [i32; ROWS] {
+        rows.map(|row| {
+            let products = row.iter().zip(x).map(|(&row, &x)| {
+                i32::from(i16::from((row ^ OFFSET) as i8) * i16::from(x))
+            });
+            products.sum()
+        })
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

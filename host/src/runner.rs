@@ -170,10 +170,8 @@ impl Passes for CpuPasses {
     ) -> Result<Vec<Vec<Candidate>>, Error> {
         let mut x = Activations::new(self.cpu.config().hidden, outputs.len());
         for output in outputs {
-            x.push(|out| {
-                out.copy_from_slice(&output.values);
-                output.step
-            });
+            let sum = output.values.iter().map(|&v| i32::from(v)).sum();
+            x.push(&output.values, sum, output.step);
         }
         Ok(self.cpu.head(head, &x))
     }

@@ -6,7 +6,8 @@ mod portable;
 
 use crate::{
     kv::{HeadCache, KEY_BLOCK, VALUE_BLOCK},
-    level::Level,
+    level::{Level, Set, at_every_level},
+    vector::{integer, maximum, wide_integer},
 };
 use std::sync::LazyLock;
 use terntable_golden::attention::SCORE_LIMIT;
@@ -72,77 +73,73 @@ pub fn attend(
         dots.resize(blocks * KEY_BLOCK, 0);
     }
     let dots = &mut scratch.dots[..queries.len()];
-    match level {
+    match level.set() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `checked` has seen the instructions.
-        Level::Avx512 => unsafe {
-            level.checked();
-            avx512::dots(cache, queries, blocks, dots);
-        },
-        _ => level.run(|| portable::dots(cache, queries, blocks, dots)),
+        // SAFETY: a level exists only where its instructions do.
+        Set::Avx512 => unsafe { avx512::dots(cache, queries, blocks, dots) },
+        _ => portable::dots(level, cache, queries, blocks, dots),
     }
     for ((query, dots), out) in queries.iter().zip(dots).zip(out.chunks_exact_mut(head_dim)) {
         let n = query.positions;
-        let steps = (&cache.key_steps[..n], &cache.value_steps[..n]);
         let weights = &mut scratch.weights;
-        let factor = level.run(|| soften(&mut dots[..n], query.factor, steps, weights));
+        let dots = &mut dots[..n];
+        let steps = &cache.value_steps[..n];
+        let best = scores(level, dots, query.factor, &cache.key_steps[..n]);
+        let factor = soften(level, dots, best, steps, weights);
         let mut sums = vec![0_i64; head_dim];
-        match level {
+        match level.set() {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `checked` has seen the instructions.
-            Level::Avx512 => unsafe {
-                level.checked();
+            // SAFETY: a level exists only where its instructions do.
+            Set::Avx512 => unsafe {
                 avx512::sums(&cache.values, &weights.high, &weights.low, &mut sums);
             },
-            _ => {
-                level.run(|| portable::sums(&cache.values, &weights.high, &weights.low, &mut sums))
-            }
+            _ => portable::sums(level, &cache.values, &weights.high, &weights.low, &mut sums),
         }
-        level.run(|| {
-            for (out, &sum) in out.iter_mut().zip(&sums) {
-                *out = sum as f32 * factor;
-            }
-        });
+        reals(level, &sums, factor, out);
     }
 }
 
-/// Dot products to weights; returns what the sums of weighted values are multiplied by. `dots` become
-/// scores.
-#[inline(always)]
-fn soften(
-    dots: &mut [i32],
-    factor: f32,
-    (key_steps, value_steps): (&[f32], &[f32]),
-    weights: &mut Weights,
-) -> f32 {
-    let n = dots.len();
-    let limit = SCORE_LIMIT as f32;
-    let mut best = -SCORE_LIMIT;
-    for (dot, step) in dots.iter_mut().zip(key_steps) {
-        let real = *dot as f32 * (factor * step);
-        *dot = (real.round_ties_even() as i32).clamp(-(limit as i32), limit as i32);
-        best = best.max(*dot);
+at_every_level! {
+    /// Dot products become scores; returns the largest.
+    fn scores(dots: &mut [i32], factor: f32, steps: &[f32]) -> i32 {
+        let mut best = -SCORE_LIMIT;
+        for (dot, step) in dots.iter_mut().zip(steps) {
+            *dot = wide_integer(*dot as f32 * (factor * step), SCORE_LIMIT as f32);
+            best = best.max(*dot);
+        }
+        best
     }
-    let largest = value_steps.iter().fold(0.0, |most, &step| if step > most { step } else { most });
-    let inverse = 32768.0 / largest;
-    let padded = n.next_multiple_of(VALUE_BLOCK);
-    weights.high.clear();
-    weights.low.clear();
-    weights.high.resize(padded, 0);
-    weights.low.resize(padded, 0);
-    let powers = &*POWERS;
-    let mut total = 0_u64;
-    let bytes = weights.high.iter_mut().zip(&mut weights.low);
-    for ((&t, step), (high, low)) in dots.iter().zip(value_steps).zip(bytes) {
-        let distance = (best - t) as u32;
-        // From a shift by 24 on nothing is left; 31 keeps the shift defined.
-        let e = powers[(distance & 255) as usize] >> (distance >> 8).min(31);
-        let ratio = (step * inverse).round_ties_even() as i32 as u32;
-        let weight = (u64::from(e) * u64::from(ratio) + (1 << 22)) >> 23;
-        total += u64::from(e);
-        (*high, *low) = ((weight >> 8) as u8, weight as u8);
+
+    /// Scores to weights; returns what the sums of weighted values are multiplied by.
+    fn soften(scores: &mut [i32], best: i32, steps: &[f32], weights: &mut Weights) -> f32 {
+        let powers = &*POWERS;
+        let mut total = 0_u64;
+        for score in scores.iter_mut() {
+            let distance = (best - *score) as u32;
+            // From a shift by 24 on nothing is left; 31 keeps the shift defined.
+            let e = powers[(distance & 255) as usize] >> (distance >> 8).min(31);
+            total += u64::from(e);
+            *score = e as i32;
+        }
+        let largest = maximum(steps);
+        let inverse = 32768.0 / largest;
+        let padded = scores.len().next_multiple_of(VALUE_BLOCK);
+        weights.high.clear();
+        weights.low.clear();
+        weights.high.resize(padded, 0);
+        weights.low.resize(padded, 0);
+        let bytes = weights.high.iter_mut().zip(&mut weights.low);
+        for ((&e, step), (high, low)) in scores.iter().zip(steps).zip(bytes) {
+            let ratio = integer(step * inverse, 0.0, 65_536.0);
+            let weight = (e as u64 * ratio as u64 + (1 << 22)) >> 23;
+            (*high, *low) = ((weight >> 8) as u8, weight as u8);
+        }
+        if total == 0 { 0.0 } else { largest * 256.0 / total as f32 }
     }
-    if total == 0 { 0.0 } else { largest * 256.0 / total as f32 }
+
+    fn reals(sums: &[i64], factor: f32, out: &mut [f32]) {
+        out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum as f32 * factor);
+    }
 }
 
 #[cfg(test)]

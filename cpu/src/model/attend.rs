@@ -92,12 +92,10 @@ impl Cpu {
             let mut quantised = |first: usize, rotated: bool| -> Quantised {
                 product.read(slot, first, &mut row);
                 let mut values = vec![0; head_dim];
-                let step = level.run(|| {
-                    if rotated {
-                        vector::rotate(&mut row, image.rope(positions[slot]));
-                    }
-                    vector::quantise(&row, kv, &mut values)
-                });
+                if rotated {
+                    vector::rotate(level, &mut row, image.rope(positions[slot]));
+                }
+                let step = vector::quantise(level, &row, kv, &mut values);
                 (values, step)
             };
             let heads = 0..kv_heads;
@@ -146,10 +144,9 @@ impl Cpu {
                 let (slot, query_head) = (run.first + i / group, head * group + i % group);
                 product.read(slot, query_head * head_dim, &mut row);
                 let mut values = vec![0; head_dim.next_multiple_of(4)];
-                let step = level.run(|| {
-                    vector::rotate(&mut row, image.rope(positions[slot]));
-                    vector::quantise(&row, KvFormat::Int8, &mut values[..head_dim])
-                });
+                vector::rotate(level, &mut row, image.rope(positions[slot]));
+                let ints = &mut values[..head_dim];
+                let step = vector::quantise(level, &row, KvFormat::Int8, ints);
                 Query { values, factor: step * constant, positions: positions[slot] + 1 }
             };
             let mut scratch = Scratch::default();

@@ -3,7 +3,7 @@
 use super::Cpu;
 use crate::{
     image::{Image, Part},
-    level::Level,
+    level::{Level, at_every_level},
     multiply::{Activations, band},
     pool::Results,
     rows::{self, ROWS},
@@ -39,7 +39,7 @@ impl Cpu {
         let screened = self.screen(x.clone(), total, each);
         let (image, level) = (self.image.clone(), self.level);
         self.pool.run(x.slots(), move |slot| {
-            let tokens = level.run(|| select(&image, &screened, slot));
+            let tokens = select(&image, &screened, slot);
             let mut candidates = exact(&image, level, &x, slot, &tokens);
             Head::rank(&mut candidates);
             candidates
@@ -58,17 +58,15 @@ impl Cpu {
                 sums: vec![0; bands * BAND_ROWS * x.slots()],
                 largest: vec![i64::MIN; bands * x.slots()],
             };
-            level.run(|| {
-                for at in 0..bands {
-                    let row = (first + at) * BAND_ROWS;
-                    let weights = &weights[row..weights.len().min(row + BAND_ROWS)];
-                    band(level, screen.band(first + at), &x, |slot, sums| {
-                        let place = slot * bands + at;
-                        out.sums[place * BAND_ROWS..][..BAND_ROWS].copy_from_slice(sums);
-                        out.largest[place] = scores(sums, weights).max().unwrap_or(i64::MIN);
-                    });
-                }
-            });
+            for at in 0..bands {
+                let row = (first + at) * BAND_ROWS;
+                let weights = &weights[row..weights.len().min(row + BAND_ROWS)];
+                band(level, screen.band(first + at), &x, |slot, sums| {
+                    let place = slot * bands + at;
+                    out.sums[place * BAND_ROWS..][..BAND_ROWS].copy_from_slice(sums);
+                    out.largest[place] = largest(level, sums, weights);
+                });
+            }
             out
         })
     }
@@ -109,6 +107,12 @@ fn key(candidate: &Candidate) -> u64 {
     u64::from(!ascending) << 32 | u64::from(candidate.token)
 }
 
+at_every_level! {
+    fn largest(sums: &[i32], weights: &[u16]) -> i64 {
+        scores(sums, weights).fold(i64::MIN, i64::max)
+    }
+}
+
 /// Scores of a band's rows.
 #[inline(always)]
 fn scores(sums: &[i32], weights: &[u16]) -> impl Iterator<Item = i64> {
@@ -119,7 +123,6 @@ fn scores(sums: &[i32], weights: &[u16]) -> impl Iterator<Item = i64> {
 ///
 /// The 256th largest of the bands' best is a bound: at least 256 rows reach it, and only bands whose
 /// best reaches it are looked into.
-#[inline(always)]
 fn select(image: &Image, screened: &Results<Screened>, slot: usize) -> Vec<u32> {
     let largest = |piece: &Screened| piece.largest[slot * piece.bands..][..piece.bands].to_vec();
     let mut best: Vec<i64> = screened.iter().flat_map(largest).collect();

@@ -6,6 +6,7 @@
 mod attend;
 mod head;
 mod product;
+mod sweep;
 
 use crate::{
     Error,
@@ -36,7 +37,14 @@ pub struct Cpu {
 /// take: one input for all, or one each where they have norms of their own.
 struct Normed {
     row: Vec<f32>,
-    inputs: Vec<(Vec<i8>, f32)>,
+    inputs: Vec<Input>,
+}
+
+/// A quantised row.
+struct Input {
+    values: Vec<i8>,
+    sum: i32,
+    step: f32,
 }
 
 /// The norm that a row goes through.
@@ -55,10 +63,10 @@ impl Cpu {
         Ok(Self::with_level(image, threads, Level::best()?))
     }
 
-    /// The same with the instructions of a level. Panics if the machine lacks them.
+    /// The same with the instructions of a level.
     pub fn with_level(image: Arc<Image>, threads: usize, level: Level) -> Self {
         let kv = image.config().kv;
-        Self { image, pool: Pool::new(threads.max(1)), level: level.checked(), kv }
+        Self { image, pool: Pool::new(threads.max(1)), level, kv }
     }
 
     /// Holds K and V in another format than the model's own.
@@ -162,7 +170,7 @@ impl Cpu {
         self.pool.run_if_worth(operations, slots, move |slot| {
             let mut row = Vec::new();
             make(slot, &mut row);
-            let inputs = level.run(|| inputs_of(&image, norm, &row));
+            let inputs = inputs_of(&image, level, norm, &row);
             Normed { row, inputs }
         })
     }
@@ -175,7 +183,7 @@ impl Cpu {
             let Some(x) = x.get(slot) else { return };
             row.resize(x.row.len(), 0.0);
             y.read(slot, 0, row);
-            level.run(|| vector::add(row, &x.row));
+            vector::add(level, row, &x.row);
         })
     }
 
@@ -186,11 +194,8 @@ impl Cpu {
         let together = |i: usize| {
             let mut x = Activations::new(first.row.len(), slots);
             for row in rows.iter() {
-                let (values, step) = &row.inputs[i];
-                x.push(|out| {
-                    out.copy_from_slice(values);
-                    *step
-                });
+                let Input { values, sum, step } = &row.inputs[i];
+                x.push(values, *sum, *step);
             }
             Arc::new(x)
         };
@@ -202,37 +207,42 @@ fn tokens(slots: &[Slot]) -> Vec<usize> {
     slots.iter().map(|slot| slot.token as usize).collect()
 }
 
+/// A row through a norm.
+fn quantised(level: Level, row: &[f32], weight: &[f32], inverse_n: f32, eps: f32) -> Input {
+    let mut values = vec![0; row.len()];
+    let step = vector::norm(level, row, weight, inverse_n, eps, &mut values);
+    Input { sum: vector::sum(level, &values), values, step }
+}
+
 /// What the linear layers behind a norm take of a row.
-#[inline(always)]
-fn inputs_of(image: &Image, norm: Norm, row: &[f32]) -> Vec<(Vec<i8>, f32)> {
+fn inputs_of(image: &Image, level: Level, norm: Norm, row: &[f32]) -> Vec<Input> {
     let n = row.len() as f32;
     let eps = image.config().norm_eps;
-    let quantised = |row: &[f32], weight: &[f32], inverse_n: f32, eps: f32| {
-        let mut values = vec![0; row.len()];
-        let step = vector::norm(row, weight, inverse_n, eps, &mut values);
-        (values, step)
-    };
-    let (layer, layer_norm) = match norm {
-        Norm::Last => return vec![quantised(row, image.floats(Part::LastNorm), 1.0 / n, eps)],
-        Norm::Layer(layer, layer_norm) => (layer, layer_norm),
-    };
-    let (sub, projections): (bool, &[Projection]) = match layer_norm {
-        LayerNorm::Attention => (false, &[Projection::Q, Projection::K, Projection::V]),
-        LayerNorm::AttentionSub => (true, &[Projection::O]),
-        LayerNorm::Ffn => (false, &[Projection::Gate, Projection::Up]),
-        LayerNorm::FfnSub => (true, &[Projection::Down]),
+    let (part, sub, projections): (Part, bool, &[Projection]) = match norm {
+        Norm::Last => (Part::LastNorm, false, &[]),
+        Norm::Layer(layer, at) => match at {
+            LayerNorm::Attention => {
+                (Part::Norm(layer, at), false, &[Projection::Q, Projection::K, Projection::V])
+            }
+            LayerNorm::AttentionSub => (Part::Norm(layer, at), true, &[Projection::O]),
+            LayerNorm::Ffn => (Part::Norm(layer, at), false, &[Projection::Gate, Projection::Up]),
+            LayerNorm::FfnSub => (Part::Norm(layer, at), true, &[Projection::Down]),
+        },
     };
     let identity = sub && image.header().identity_sub_norms;
-    let weight = image.floats(Part::Norm(layer, layer_norm));
-    let Some(own_eps) = image.header().linear_norm_eps else {
-        return vec![quantised(row, weight, if identity { 0.0 } else { 1.0 / n }, eps)];
+    let own_eps = image.header().linear_norm_eps.filter(|_| !projections.is_empty());
+    let weight = image.floats(part);
+    let (Some(own_eps), Norm::Layer(layer, _)) = (own_eps, norm) else {
+        return vec![quantised(level, row, weight, if identity { 0.0 } else { 1.0 / n }, eps)];
     };
     let mut row = row.to_vec();
     if !identity {
-        vector::norm_alone(&mut row, weight, 1.0 / n, eps);
+        vector::norm_alone(level, &mut row, weight, 1.0 / n, eps);
     }
-    let own = |&p: &Projection| {
-        quantised(&row, image.floats(Part::LinearNorm(layer, p)), 1.0 / n, own_eps)
-    };
-    projections.iter().map(own).collect()
+    let mut inputs = Vec::with_capacity(projections.len());
+    for &projection in projections {
+        let weight = image.floats(Part::LinearNorm(layer, projection));
+        inputs.push(quantised(level, &row, weight, 1.0 / n, own_eps));
+    }
+    inputs
 }

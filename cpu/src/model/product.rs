@@ -3,6 +3,7 @@
 use super::Cpu;
 use crate::{
     image::{Image, Matrix},
+    level::Level,
     multiply::{Activations, band},
     pool::Results,
     tile::BAND_ROWS,
@@ -18,35 +19,46 @@ const PIECES: usize = 8;
 #[derive(Clone)]
 pub struct Product {
     pieces: Results<Piece>,
-    rows: usize,
+    /// Bands of a piece.
+    bands: usize,
 }
 
-/// Outputs of some rows, slot by slot.
+/// Outputs of some bands: `[band][slot][row]`.
 struct Piece {
-    rows: usize,
+    slots: usize,
     values: Vec<f32>,
 }
 
 impl Piece {
     fn new(bands: usize, slots: usize) -> Self {
-        let rows = bands * BAND_ROWS;
-        Self { rows, values: vec![0.0; rows * slots] }
+        Self { slots, values: Vec::with_capacity(bands * slots * BAND_ROWS) }
     }
 
-    /// The rows of a band and slot.
-    fn band(&mut self, band: usize, slot: usize) -> &mut [f32] {
-        &mut self.values[slot * self.rows + band * BAND_ROWS..][..BAND_ROWS]
+    /// Appends the rows of the next band and slot: sums times a factor.
+    fn push(&mut self, level: Level, sums: &[i32; BAND_ROWS], factor: f32) {
+        let mut row = [0.0; BAND_ROWS];
+        vector::dequantise(level, sums, factor, &mut row);
+        self.values.extend_from_slice(&row);
+    }
+
+    /// The rows of a band and slot; none beyond the last band.
+    fn band(&self, band: usize, slot: usize) -> Option<&[f32]> {
+        self.values.get((band * self.slots + slot) * BAND_ROWS..)?.get(..BAND_ROWS)
     }
 }
 
 impl Product {
     /// Writes the outputs of a slot from row `first` on.
     pub fn read(&self, slot: usize, mut first: usize, mut out: &mut [f32]) {
-        while let Some(piece) = self.pieces.get(first / self.rows).filter(|_| !out.is_empty()) {
-            let from = first % self.rows;
-            let count = out.len().min(piece.rows - from);
+        while !out.is_empty() {
+            let (band, from) = (first / BAND_ROWS, first % BAND_ROWS);
+            let piece = self.pieces.get(band / self.bands);
+            let Some(rows) = piece.and_then(|piece| piece.band(band % self.bands, slot)) else {
+                return;
+            };
+            let count = out.len().min(BAND_ROWS - from);
             let (now, later) = out.split_at_mut(count);
-            now.copy_from_slice(&piece.values[slot * piece.rows + from..][..count]);
+            now.copy_from_slice(&rows[from..from + count]);
             (first, out) = (first + count, later);
         }
     }
@@ -82,24 +94,21 @@ impl Cpu {
             let first = piece * each;
             let count = each.min(total - first);
             let mut out = Piece::new(count, inputs[0].slots());
-            level.run(|| {
-                let mut start = 0;
-                for (i, &projection) in projections.iter().enumerate() {
-                    let matrix = image.matrix(layer, projection);
-                    let x = &inputs[i.min(inputs.len() - 1)];
-                    let end = start + bands[i];
-                    for at in first.max(start)..(first + count).min(end) {
-                        band(level, matrix.band(at - start), x, |slot, sums| {
-                            let factor = x.step(slot) * matrix.scale;
-                            vector::dequantise(sums, factor, out.band(at - first, slot));
-                        });
-                    }
-                    start = end;
+            let mut start = 0;
+            for (i, &projection) in projections.iter().enumerate() {
+                let matrix = image.matrix(layer, projection);
+                let x = &inputs[i.min(inputs.len() - 1)];
+                let end = start + bands[i];
+                for at in first.max(start)..(first + count).min(end) {
+                    band(level, matrix.band(at - start), x, |slot, sums| {
+                        out.push(level, sums, x.step(slot) * matrix.scale);
+                    });
                 }
-            });
+                start = end;
+            }
             out
         });
-        Product { pieces, rows: each * BAND_ROWS }
+        Product { pieces, bands: each }
     }
 
     /// The gated rows of a layer's feed-forward block.
@@ -115,20 +124,20 @@ impl Cpu {
             let up = image.matrix(layer, Projection::Up);
             let (x, y) = (&inputs[0], &inputs[inputs.len() - 1]);
             let mut out = Piece::new(count, x.slots());
-            level.run(|| {
-                for at in 0..count {
-                    band(level, gate.band(first + at), x, |slot, sums| {
-                        vector::dequantise(sums, x.step(slot) * gate.scale, out.band(at, slot));
-                    });
-                    band(level, up.band(first + at), y, |slot, sums| {
-                        let mut up_row = [0.0; BAND_ROWS];
-                        vector::dequantise(sums, y.step(slot) * up.scale, &mut up_row);
-                        vector::gate(kind, out.band(at, slot), &up_row);
-                    });
-                }
-            });
+            for at in first..first + count {
+                let gated = out.values.len();
+                band(level, gate.band(at), x, |slot, sums| {
+                    out.push(level, sums, x.step(slot) * gate.scale);
+                });
+                let mut up_row = [0.0; BAND_ROWS];
+                band(level, up.band(at), y, |slot, sums| {
+                    vector::dequantise(level, sums, y.step(slot) * up.scale, &mut up_row);
+                    let row = &mut out.values[gated + slot * BAND_ROWS..][..BAND_ROWS];
+                    vector::gate(level, kind, row, &up_row);
+                });
+            }
             out
         });
-        Product { pieces, rows: each * BAND_ROWS }
+        Product { pieces, bands: each }
     }
 }

@@ -7,7 +7,7 @@ mod avx512;
 mod portable;
 
 use crate::{
-    level::Level,
+    level::{Level, Set},
     tile::{BAND_ROWS, STEP_BYTES, TILE_COLS},
 };
 
@@ -38,23 +38,21 @@ impl Activations {
         }
     }
 
-    /// Appends a row: `fill` writes the integers and returns the real value of one.
-    pub fn push(&mut self, fill: impl FnOnce(&mut [i8]) -> f32) {
-        let at = self.values.len();
-        self.values.resize(at + self.stride, 0);
-        let row = &mut self.values[at..at + self.cols];
-        self.steps.push(fill(row));
-        self.sums.push(row.iter().map(|&v| i32::from(v)).sum());
+    /// Appends a row of integers, whose sum is `sum`; `step` is the real value of one.
+    pub fn push(&mut self, row: &[i8], sum: i32, step: f32) {
+        assert_eq!(row.len(), self.cols, "elements of a row");
+        let end = self.values.len() + self.stride;
+        self.values.extend_from_slice(row);
+        self.values.resize(end, 0);
+        self.sums.push(sum);
+        self.steps.push(step);
     }
 
     /// Some of the rows.
     pub fn select(&self, slots: std::ops::Range<usize>) -> Self {
         let mut some = Self::new(self.cols, slots.len());
         for slot in slots {
-            some.push(|out| {
-                out.copy_from_slice(self.row(slot));
-                self.steps[slot]
-            });
+            some.push(self.row(slot), self.sums[slot], self.steps[slot]);
         }
         some
     }
@@ -82,7 +80,7 @@ impl Activations {
 
 /// Multiplies one band of a packed matrix by every slot: calls `take` with a slot and the exact sums
 /// of the band's rows. A row of sums fits i32 as long as it has at most 65,535 columns.
-#[inline(always)]
+#[inline]
 pub fn band(
     level: Level,
     bytes: &[u8],
@@ -98,22 +96,14 @@ pub fn band(
         let sums = &mut sums[..count];
         let rows = &x.values[slot * x.stride..][..count * x.stride];
         let offsets = &x.sums[slot..slot + count];
-        match level {
-            Level::Portable => portable::band(bytes, rows, x.stride, sums),
+        match level.set() {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `checked` has seen the instructions.
-            Level::Avx2 => unsafe {
-                level.checked();
-                avx2::band(bytes, rows, x.stride, offsets, sums);
-            },
+            // SAFETY: a level exists only where its instructions do.
+            Set::Avx2 => unsafe { avx2::band(bytes, rows, x.stride, offsets, sums) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `checked` has seen the instructions.
-            Level::Avx512 => unsafe {
-                level.checked();
-                avx512::band(bytes, rows, x.stride, offsets, sums);
-            },
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("levels are checked when they are chosen"),
+            // SAFETY: a level exists only where its instructions do.
+            Set::Avx512 => unsafe { avx512::band(bytes, rows, x.stride, offsets, sums) },
+            _ => portable::band(bytes, rows, x.stride, sums),
         }
         for (i, sums) in sums.iter().enumerate() {
             take(slot + i, sums);
@@ -149,10 +139,7 @@ mod tests {
     fn check(matrix: &Ternary, rows: &[Vec<i8>]) {
         let mut x = Activations::new(matrix.cols, rows.len());
         for row in rows {
-            x.push(|out| {
-                out.copy_from_slice(row);
-                1.0
-            });
+            x.push(row, row.iter().map(|&v| i32::from(v)).sum(), 1.0);
         }
         for level in Level::available() {
             for (slot, sums) in sums(level, matrix, &x).iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Commands and their options.
 
+mod bench;
 mod estimate;
 mod eval;
 mod generate;
@@ -36,6 +37,8 @@ enum Command {
     Verify(verify::Args),
     /// Loss on a text, in nats a character.
     Eval(eval::Args),
+    /// Measure the speed of the CPU on a model, or on random weights of a shape.
+    Bench(bench::Args),
     /// Estimate a model's speed on a card, from passes of the RTL in simulation.
     Estimate(estimate::Args),
     /// Pack a checkpoint into an image for a card.
@@ -51,6 +54,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Pack(args) => pack::run(&args),
         Command::Inspect(args) => inspect::run(&args),
