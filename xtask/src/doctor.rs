@@ -19,8 +19,9 @@ pub fn run() -> Result<(), String> {
     missing += group(Group::Gate, "cargo xtask test  (installs it)")?;
     let route = group(Group::Route, "cargo xtask pnr  (installs it)")?;
     let parity = group(Group::Parity, "cargo xtask parity  (installs it: 5.6 GB)")?;
-    if route + parity > 0 {
-        println!("the demo and the gate need no tools of routing, parity or training");
+    let peers = group(Group::Peers, "cargo xtask bench-cpu  (installs it)")?;
+    if route + parity + peers > 0 {
+        println!("the demo and the gate need no tools of routing, parity, training or peers");
     }
     match missing {
         0 => Ok(()),

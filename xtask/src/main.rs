@@ -50,6 +50,8 @@ enum Command {
     Mutate(Arguments),
     /// Count cycles on real shapes: of the engine (`engine`), of whole layers on the card (`layers`).
     Cycles(Arguments),
+    /// Compare the CPU path with llama.cpp, built here: paired rates of decode and prompts.
+    BenchCpu(Arguments),
     /// Compare with PyTorch and transformers (5.6 GB of tools); writes the fixtures of the gate.
     Parity(Arguments),
     /// Train the bundled model anew (5.6 GB of tools).
@@ -89,6 +91,7 @@ fn run(command: Command) -> Result<(), String> {
         }
         Command::Mutate(a) => process::script(Group::Gate, "scripts/mutate.py", &a.rest),
         Command::Cycles(a) => cycles::run(&a.rest),
+        Command::BenchCpu(a) => process::script(Group::Peers, "scripts/bench/cpu.py", &a.rest),
         Command::Parity(a) => {
             process::run("cargo", &["build", "--release", "-p", "terntable"])?;
             process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)

@@ -13,13 +13,19 @@ pub enum Group {
     Route,
     /// PyTorch and transformers.
     Parity,
+    /// llama.cpp, and what it takes to build it.
+    Peers,
 }
+
+/// Packages that scripts build from their sources: pinned in the same file, not installed.
+const FROM_SOURCE: [&str; 1] = ["llama-cpp-python"];
 
 #[derive(Debug, Deserialize)]
 struct Pins {
     gate: BTreeMap<String, String>,
     route: BTreeMap<String, String>,
     parity: BTreeMap<String, String>,
+    peers: BTreeMap<String, String>,
 }
 
 impl Group {
@@ -29,6 +35,7 @@ impl Group {
             Group::Gate => "venv",
             Group::Route => "venv-route",
             Group::Parity => "venv-parity",
+            Group::Peers => "venv-peers",
         })
     }
 
@@ -37,16 +44,19 @@ impl Group {
         self.folder().join("bin").join("python3")
     }
 
-    /// The pinned packages.
+    /// The pinned packages to install.
     pub fn pins(self) -> Result<BTreeMap<String, String>, String> {
         let path = root().join("scripts/tools.toml");
         let text = fs::read_to_string(&path).map_err(|e| format!("cannot read {path:?}: {e}"))?;
         let pins: Pins = toml::from_str(&text).map_err(|e| format!("{path:?}: {e}"))?;
-        Ok(match self {
+        let mut pins = match self {
             Group::Gate => pins.gate,
             Group::Route => pins.route,
             Group::Parity => pins.parity,
-        })
+            Group::Peers => pins.peers,
+        };
+        pins.retain(|name, _| !FROM_SOURCE.contains(&name.as_str()));
+        Ok(pins)
     }
 
     /// Installed packages, by lower-case name with `_` as `-`.

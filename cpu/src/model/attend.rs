@@ -71,6 +71,7 @@ impl Cpu {
         let norm = Norm::Layer(layer, LayerNorm::AttentionSub);
         self.normed(slots.len(), norm, move |slot, row| {
             let (run, place) = places[slot];
+            row.reserve_exact(kv_heads * width);
             for head in 0..kv_heads {
                 if let Some(piece) = heads.get(run * kv_heads + head) {
                     row.extend_from_slice(&piece[place * width..][..width]);

@@ -1,0 +1,212 @@
+"""The CPU path against llama.cpp: the same shapes, threads and minute, one after the other in turns.
+
+    scripts/bench/cpu.py [--shape bitnet-0.73b ...] [--threads 2 1] [--repeats 5] [--json FILE] [--quick]
+
+The peer is llama-bench, built from the sources inside llama-cpp-python of PyPI (pinned in
+scripts/tools.toml) for this machine, on GGUF files of random weights: TQ2_0 and TQ1_0, the tied head and
+embedding in Q6_K, as its own converter makes them. Ours is `terntable bench` on random weights of the same
+shape. Every repeat runs all of them once, every other repeat in the opposite order; a ratio is the median of the
+repeats' ratios, and rates are medians. Rates of busy machines mean little, ratios of one repeat a little more.
+"""
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import gguf
+import numpy
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("TERNTABLE_CACHE", ROOT / ".cache"))
+PINS = tomllib.loads((ROOT / "scripts/tools.toml").read_text())["peers"]
+PEER = "llama-cpp-python"
+# Name: hidden, feed-forward, layers, heads, key-value heads, head_dim, vocabulary.
+SHAPES = {
+    "bitnet-0.73b": (1536, 4096, 24, 16, 16, 96, 32_002),
+    "bitnet-2b4t": (2560, 6912, 30, 20, 5, 128, 128_256),
+}
+TYPES = {"TQ2_0": (gguf.GGMLQuantizationType.TQ2_0, 66), "TQ1_0": (gguf.GGMLQuantizationType.TQ1_0, 54)}
+BLOCK = 256
+
+
+def run(command, **options):
+    """Runs a program; its output, or the end of it and an exit if it failed."""
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    if result.returncode:
+        sys.exit(f"{command[0]} failed ({result.returncode}):\n{(result.stdout + result.stderr)[-3000:]}")
+    return result.stdout
+
+
+def build_peer():
+    """llama-bench, built once a version."""
+    folder = CACHE / f"peers/{PEER}-{PINS[PEER]}"
+    program = folder / "build/bin/llama-bench"
+    if program.is_file():
+        return program
+    print(f"building llama-bench of {PEER} {PINS[PEER]} (some minutes)", file=sys.stderr)
+    folder.mkdir(parents=True, exist_ok=True)
+    run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PEER,
+         f"{PEER}=={PINS[PEER]}", "-d", folder])
+    archive = next(folder.glob("*.tar.gz"))
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    source = next(folder.glob("llama_cpp_python-*/vendor/llama.cpp"))
+    tools = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    run(["cmake", "-G", "Ninja", "-S", source, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=Release",
+         "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF",
+         "-DLLAMA_BUILD_SERVER=OFF"], env=tools)
+    run(["ninja", "-C", folder / "build", "llama-bench"], env=tools)
+    return program
+
+
+def blocks(random, rows, cols, block_bytes, scale_at, scale):
+    """Rows of random blocks with a binary16 scale."""
+    data = random.integers(0, 256, (rows * cols // BLOCK, block_bytes), dtype=numpy.uint8)
+    data[:, scale_at:scale_at + 2] = numpy.frombuffer(numpy.float16(scale).tobytes(), numpy.uint8)
+    return data.reshape(rows, cols // BLOCK * block_bytes)
+
+
+def write_gguf(path, shape, kind):
+    """A file of random weights, as the architecture `bitnet` of llama.cpp names its tensors."""
+    hidden, ffn, layers, heads, kv_heads, head_dim, vocab = shape
+    quantisation, block_bytes = TYPES[kind]
+    random = numpy.random.default_rng(1)
+    draft = path.with_suffix(".draft")
+    writer = gguf.GGUFWriter(draft, "bitnet")
+    writer.add_context_length(4096)
+    writer.add_embedding_length(hidden)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(ffn)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_dimension_count(head_dim)
+    writer.add_vocab_size(vocab)
+    writer.add_tokenizer_model("none")
+
+    def norm(name, n):
+        writer.add_tensor(f"{name}.weight", numpy.ones(n, dtype=numpy.float32))
+
+    def matrix(name, rows, cols):
+        data = blocks(random, rows, cols, block_bytes, block_bytes - 2, 0.02)
+        writer.add_tensor(f"{name}.weight", data, raw_dtype=quantisation)
+
+    head = blocks(random, vocab, hidden, 210, 208, 1e-4)
+    writer.add_tensor("token_embd.weight", head, raw_dtype=gguf.GGMLQuantizationType.Q6_K)
+    norm("output_norm", hidden)
+    query, kv = heads * head_dim, kv_heads * head_dim
+    for layer in range(layers):
+        name = f"blk.{layer}."
+        for rows, part in ((query, "attn_q"), (kv, "attn_k"), (kv, "attn_v"), (ffn, "ffn_gate"), (ffn, "ffn_up")):
+            matrix(name + part, rows, hidden)
+        matrix(name + "attn_output", hidden, query)
+        matrix(name + "ffn_down", hidden, ffn)
+        for part, n in (("attn_norm", hidden), ("attn_sub_norm", query), ("ffn_norm", hidden),
+                        ("ffn_sub_norm", ffn)):
+            norm(name + part, n)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    draft.rename(path)
+
+
+def peer_file(shape, kind):
+    path = CACHE / f"peers/{shape}-{kind}.gguf"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        print(f"writing {path.name}", file=sys.stderr)
+        write_gguf(path, SHAPES[shape], kind)
+    return path
+
+
+def peer_rate(program, path, threads, prompt, tokens):
+    text = run([program, "-m", path, "-t", threads, "-p", prompt, "-n", tokens, "-r", 1, "-o", "json"])
+    return json.loads(text)[0]["avg_ts"]
+
+
+def our_rate(shape, threads, prompt, tokens):
+    """Tokens a second, and the whole report."""
+    program = ROOT / "target/release/terntable"
+    report = json.loads(run([program, "bench", "--model", shape, "--threads", threads, "--prompt-tokens", prompt,
+                             "--tokens", max(tokens, 1), "--cache", CACHE, "--json"]))
+    return report["decode_tokens_per_s" if tokens else "prefill_tokens_per_s"], report
+
+
+def measure(program, shape, threads, prompt, tokens, repeats):
+    """Entries of one kind of work: ours against each type of the peer."""
+    ours, reports, peers = [], [], {kind: [] for kind in TYPES}
+    for repeat in range(repeats):
+        runs = [None, *TYPES]
+        for kind in runs if repeat % 2 == 0 else runs[::-1]:
+            if kind is None:
+                rate, report = our_rate(shape, threads, prompt, tokens)
+                ours.append(rate)
+                reports.append(report)
+            else:
+                peers[kind].append(peer_rate(program, peer_file(shape, kind), threads, prompt, tokens))
+    for kind, rates in peers.items():
+        ratios = [a / b for a, b in zip(ours, rates)]
+        entry = {
+            "shape": shape, "threads": threads, "phase": "decode" if tokens else "prefill", "peer": kind,
+            "prompt_tokens": prompt, "ours_tokens_per_s": round(statistics.median(ours), 2),
+            "peer_tokens_per_s": round(statistics.median(rates), 2), "ratio": round(statistics.median(ratios), 3),
+            "ratios": [round(ratio, 3) for ratio in ratios],
+        }
+        if tokens:
+            entry["read_share"] = round(statistics.median(r["read_share"] for r in reports), 3)
+            entry["read_gb_per_s"] = round(statistics.median(r["read_gb_per_s"] for r in reports), 2)
+            entry["bits_per_weight"] = round(reports[0]["bits_per_weight"], 4)
+            largest = max(r["peak_memory_bytes"] or 0 for r in reports)
+            entry["peak_memory_of_image"] = round(largest / reports[0]["image_bytes"], 3)
+        yield entry
+
+
+def machine():
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--threads", nargs="+", type=int, default=[2, 1])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--prompts", nargs="*", type=int, default=[128, 512])
+    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one repeat, few tokens: does it work?")
+    args = parser.parse_args()
+    if args.quick:
+        args.repeats, args.prompts, args.tokens = 1, [32], 4
+    if shutil.which("cargo"):
+        run(["cargo", "build", "--release", "--quiet", "-p", "terntable"], cwd=ROOT)
+    program = build_peer()
+    entries = []
+    print(f"{machine()}; peer {PEER} {PINS[PEER]} [measured]")
+    print(f"{'shape':<14}{'threads':>8}  {'work':<12}{'peer':<7}{'ours/s':>9}{'peer/s':>9}{'ratio':>8}{'read':>8}")
+    for shape in args.shape:
+        for threads in args.threads:
+            for prompt, tokens in [(0, args.tokens), *((p, 0) for p in args.prompts)]:
+                for entry in measure(program, shape, threads, prompt, tokens, args.repeats):
+                    entries.append(entry)
+                    work = "decode" if tokens else f"prefill {prompt}"
+                    share = f"{entry['read_share']:8.1%}" if tokens else ""
+                    print(f"{shape:<14}{threads:>8}  {work:<12}{entry['peer']:<7}{entry['ours_tokens_per_s']:9.1f}"
+                          f"{entry['peer_tokens_per_s']:9.1f}{entry['ratio']:8.2f}{share}", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(entries, indent=1) + "\n")
+        print(f"written to {args.json}")
+
+
+if __name__ == "__main__":
+    main()
