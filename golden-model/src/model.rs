@@ -108,14 +108,26 @@ impl std::fmt::Display for Linear {
 pub struct Layer {
     /// Norm before attention.
     pub attention_norm: Vec<f32>,
-    /// Sub-norm before the output projection.
-    pub attention_sub_norm: Vec<f32>,
+    /// Sub-norm before the output projection, of architectures that have it.
+    pub attention_sub_norm: Option<Vec<f32>>,
     /// Norm before the feed-forward block.
     pub ffn_norm: Vec<f32>,
-    /// Sub-norm before the down projection.
-    pub ffn_sub_norm: Vec<f32>,
+    /// Sub-norm before the down projection, of architectures that have it.
+    pub ffn_sub_norm: Option<Vec<f32>>,
     /// The projections in the order of [`Projection::ALL`].
     pub projections: [Ternary; 7],
+    /// Norms of the projections' own, of models that have them.
+    pub linear_norms: Option<LinearNorms>,
+}
+
+/// Norms inside the linear layers (`use_rms_norm`): each projection normalises what it is given once
+/// more.
+#[derive(Debug, Clone)]
+pub struct LinearNorms {
+    /// Weights in the order of [`Projection::ALL`].
+    pub weights: [Vec<f32>; 7],
+    /// Added to the mean square.
+    pub eps: f32,
 }
 
 /// A model's parameters.
@@ -273,7 +285,7 @@ impl Model {
             self.attention_block(device, sequences, slots, layer, &mut x)?;
             self.ffn_block(device, layer, &mut x)?;
         }
-        Ok(x.iter().map(|x| self.normalise(x, &self.norm)).collect())
+        Ok(x.iter().map(|x| norm::quantise(x, &self.norm, self.config.norm_eps)).collect())
     }
 
     fn check_slots(&self, sequences: &[Sequence], slots: &[Slot]) -> Result<(), Error> {
@@ -295,25 +307,45 @@ impl Model {
         Ok(())
     }
 
-    fn normalise(&self, x: &[f32], weight: &[f32]) -> Quantised {
-        norm::quantise(x, weight, self.config.norm_eps)
-    }
-
-    /// Real outputs of projections that share an input: `[projection][slot][row]`.
+    /// Real outputs of projections that share the rows that they are given, a row a slot, and a norm, if
+    /// they have one: `[projection][slot][row]`.
     fn project<const N: usize>(
         &self,
         device: &mut dyn Device,
         layer: usize,
         projections: [Projection; N],
-        x: &[Quantised],
+        rows: &[Vec<f32>],
+        norm: Option<&[f32]>,
     ) -> Result<[Vec<Vec<f32>>; N], Error> {
+        let eps = self.config.norm_eps;
+        let mut outputs = [const { Vec::new() }; N];
+        let mut multiply = |outputs: &mut [Vec<Vec<f32>>], linears: &[Linear], x: &[Quantised]| {
+            let sums = device.multiply(linears, x)?;
+            for ((output, slots), linear) in outputs.iter_mut().zip(sums).zip(linears) {
+                let scale = self.matrix(*linear).scale;
+                let real = |(sums, x): (&Vec<i32>, &Quantised)| dequantise(sums, x.step, scale);
+                *output = slots.iter().zip(x).map(real).collect();
+            }
+            Ok::<(), Error>(())
+        };
         let linears = projections.map(|p| Linear::Layer(layer, p));
-        let mut sums = device.multiply(&linears, x)?.into_iter();
-        Ok(linears.map(|linear| {
-            let scale = self.matrix(linear).scale;
-            let slots = sums.next().unwrap_or_default();
-            slots.iter().zip(x).map(|(sums, x)| dequantise(sums, x.step, scale)).collect()
-        }))
+        let Some(own) = &self.layers[layer].linear_norms else {
+            let input = |row: &Vec<f32>| match norm {
+                Some(weight) => norm::quantise(row, weight, eps),
+                None => norm::quantise_identity(row, eps),
+            };
+            let x: Vec<_> = rows.iter().map(input).collect();
+            multiply(&mut outputs, &linears, &x)?;
+            return Ok(outputs);
+        };
+        let normed = |row: &Vec<f32>| norm.map_or(row.clone(), |w| norm::apply(row, w, eps));
+        let rows: Vec<_> = rows.iter().map(normed).collect();
+        for (index, projection) in projections.into_iter().enumerate() {
+            let weight = &own.weights[projection as usize];
+            let x: Vec<_> = rows.iter().map(|row| norm::quantise(row, weight, own.eps)).collect();
+            multiply(&mut outputs[index..=index], &linears[index..=index], &x)?;
+        }
+        Ok(outputs)
     }
 
     fn attention_block(
@@ -326,9 +358,9 @@ impl Model {
     ) -> Result<(), Error> {
         let Config { heads, kv_heads, head_dim, .. } = self.config;
         let layer = &self.layers[index];
-        let input: Vec<_> = x.iter().map(|x| self.normalise(x, &layer.attention_norm)).collect();
-        let [mut q, mut k, v] =
-            self.project(device, index, [Projection::Q, Projection::K, Projection::V], &input)?;
+        let qkv = [Projection::Q, Projection::K, Projection::V];
+        let norm = Some(&layer.attention_norm[..]);
+        let [mut q, mut k, v] = self.project(device, index, qkv, x, norm)?;
         for (i, slot) in slots.iter().enumerate() {
             for head in q[i].chunks_exact_mut(head_dim).chain(k[i].chunks_exact_mut(head_dim)) {
                 self.rope.rotate(head, slot.position);
@@ -343,9 +375,10 @@ impl Model {
                 let kv_head = head / (heads / kv_heads);
                 row.extend(device.attend(query, cache, kv_head, slot.position + 1)?);
             }
-            attended.push(self.normalise(&row, &layer.attention_sub_norm));
+            attended.push(row);
         }
-        let [o] = self.project(device, index, [Projection::O], &attended)?;
+        let norm = layer.attention_sub_norm.as_deref();
+        let [o] = self.project(device, index, [Projection::O], &attended, norm)?;
         x.iter_mut().zip(&o).for_each(|(x, o)| add_residual(x, o));
         Ok(())
     }
@@ -357,16 +390,12 @@ impl Model {
         x: &mut [Vec<f32>],
     ) -> Result<(), Error> {
         let layer = &self.layers[index];
-        let input: Vec<_> = x.iter().map(|x| self.normalise(x, &layer.ffn_norm)).collect();
-        let [gate, up] = self.project(device, index, [Projection::Gate, Projection::Up], &input)?;
-        let gated: Vec<_> = gate
-            .iter()
-            .zip(&up)
-            .map(|(gate, up)| {
-                self.normalise(&self.config.gate.apply(gate, up), &layer.ffn_sub_norm)
-            })
-            .collect();
-        let [down] = self.project(device, index, [Projection::Down], &gated)?;
+        let gate_up = [Projection::Gate, Projection::Up];
+        let [gate, up] = self.project(device, index, gate_up, x, Some(&layer.ffn_norm))?;
+        let gated = |(gate, up): (&Vec<f32>, &Vec<f32>)| self.config.gate.apply(gate, up);
+        let gated: Vec<_> = gate.iter().zip(&up).map(gated).collect();
+        let norm = layer.ffn_sub_norm.as_deref();
+        let [down] = self.project(device, index, [Projection::Down], &gated, norm)?;
         x.iter_mut().zip(&down).for_each(|(x, down)| add_residual(x, down));
         Ok(())
     }

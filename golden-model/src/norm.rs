@@ -57,10 +57,37 @@ pub fn largest(so_far: f32, x: &[f32], weight: &[f32]) -> f32 {
 /// out of. The sum is [`reduce::sum`]; `1 / n` is a constant of the row length. One square root and two
 /// divides a row.
 pub fn quantise(x: &[f32], weight: &[f32], eps: f32) -> Quantised {
-    let squares = reduce::sum(x.iter().map(|v| v * v));
-    let scales = Scales::new(squares, largest(0.0, x, weight), 1.0 / x.len() as f32, eps);
+    quantise_by(x, weight, 1.0 / x.len() as f32, eps)
+}
+
+fn quantise_by(x: &[f32], weight: &[f32], inverse_n: f32, eps: f32) -> Quantised {
+    let scales = Scales::new(squares(x), largest(0.0, x, weight), inverse_n, eps);
     let values = x.iter().zip(weight).map(|(&x, &w)| scales.integer(x, w)).collect();
     Quantised { values, step: scales.step }
+}
+
+fn squares(x: &[f32]) -> f32 {
+    reduce::sum(x.iter().map(|v| v * v))
+}
+
+/// Every weight of an identity norm: `sqrt(eps)`, for a positive `eps`.
+pub fn identity_weight(eps: f32) -> f32 {
+    eps.sqrt()
+}
+
+/// Quantisation of a row that no norm precedes, by the *identity norm*: weights [`identity_weight`] and
+/// 0 in the place of `1 / n`, so that `r` is `1 / sqrt(eps)` and `x_i * r * weight_i` is `x_i`.
+///
+/// Whatever computes [`quantise`] computes it; within two roundings it is [`crate::quantise::quantise`].
+pub fn quantise_identity(x: &[f32], eps: f32) -> Quantised {
+    quantise_by(x, &vec![identity_weight(eps); x.len()], 0.0, eps)
+}
+
+/// RMSNorm alone, for a row that another norm takes: `(x_i * r) * weight_i` with the `r` of
+/// [`quantise`], two roundings.
+pub fn apply(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
+    let r = Scales::new(squares(x), 0.0, 1.0 / x.len() as f32, eps).r;
+    x.iter().zip(weight).map(|(x, w)| (x * r) * w).collect()
 }
 
 #[cfg(test)]
@@ -108,6 +135,44 @@ mod tests {
                 let real = y * 127.0 / a;
                 assert!((f64::from(q) - real).abs() < 0.5 + 1e-3, "seed {seed}, {i}: {q}, {real}");
                 assert!(q.unsigned_abs() <= 127, "seed {seed}, {i}: {q}");
+            }
+        }
+    }
+
+    /// The identity norm against the quantisation of the row as it is: the step within three roundings
+    /// (weight, r, their product with the row), integers where the real value is beside a tie.
+    #[test]
+    fn the_identity_norm_changes_nothing() {
+        for seed in 0..500_u64 {
+            let n = 1 + mix(seed) as usize % 300;
+            let scale = [1.0, 1e-7, 1e4][seed as usize % 3];
+            let eps = [1e-5, 1e-6, 1e-12][seed as usize / 3 % 3];
+            let x: Vec<f32> = row(seed, n, 8).iter().map(|v| v * scale).collect();
+            let (ours, plain) = (quantise_identity(&x, eps), crate::quantise::quantise(&x));
+            assert!((ours.step / plain.step - 1.0).abs() < 5e-7, "seed {seed}");
+            for (i, (a, b)) in ours.values.iter().zip(&plain.values).enumerate() {
+                let real = f64::from(x[i]) / f64::from(plain.step);
+                let beside_a_tie = (real.abs().fract() - 0.5).abs() < 1e-4;
+                assert!(a == b || beside_a_tie, "seed {seed}, {i}: {a}, {b}, {real}");
+            }
+        }
+        let zeros = quantise_identity(&[0.0; 4], 1e-5);
+        assert_eq!((zeros.values, zeros.step), (vec![0; 4], FLOOR * INV_127));
+        // A sum of squares that overflows makes r NaN: the integers stay, the step is the floor's.
+        let large = quantise_identity(&[1e30, -1e30], 1e-5);
+        assert_eq!((large.values, large.step), (vec![127, -127], FLOOR * INV_127));
+    }
+
+    #[test]
+    fn a_norm_alone_is_rms_norm() {
+        for seed in 0..100_u64 {
+            let n = 1 + mix(seed) as usize % 300;
+            let (x, weight, eps) = (row(seed, n, 4), row(!seed, n, 2), 1e-5_f32);
+            let mean = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n as f64;
+            let r = 1.0 / (mean + f64::from(eps)).sqrt();
+            for ((y, x), w) in apply(&x, &weight, eps).iter().zip(&x).zip(&weight) {
+                let real = f64::from(*x) * r * f64::from(*w);
+                assert!((f64::from(*y) - real).abs() <= real.abs() * 1e-6, "seed {seed}");
             }
         }
     }

@@ -4,6 +4,8 @@
 #[derive(Debug, Clone)]
 pub struct Rope {
     half: usize,
+    /// What each frequency was divided by, unless nothing.
+    divisors: Option<Vec<f32>>,
     /// `(cos, sin)` at `position * half + i`.
     table: Vec<(f32, f32)>,
 }
@@ -15,9 +17,22 @@ impl Rope {
     /// product with the position, and cosine and sine are those of the angle, taken in binary64 by
     /// the `libm` crate (the same bits on every machine) and rounded to binary32.
     pub fn new(head_dim: usize, theta: f32, positions: usize) -> Self {
+        Self::divided(head_dim, theta, None, positions)
+    }
+
+    /// The table of [`Rope::new`] with frequency i divided by `divisors[i]` before it is rounded, as
+    /// models that were stretched to a longer context want it (`head_dim / 2` positive numbers).
+    pub fn divided(
+        head_dim: usize,
+        theta: f32,
+        divisors: Option<Vec<f32>>,
+        positions: usize,
+    ) -> Self {
         let half = head_dim / 2;
-        let frequency =
-            |i: usize| libm::pow(f64::from(theta), -2.0 * i as f64 / head_dim as f64) as f32;
+        let divisor = |i: usize| divisors.as_ref().map_or(1.0, |d| f64::from(d[i]));
+        let frequency = |i: usize| {
+            (libm::pow(f64::from(theta), -2.0 * i as f64 / head_dim as f64) / divisor(i)) as f32
+        };
         let frequencies: Vec<f32> = (0..half).map(frequency).collect();
         let table = (0..positions)
             .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
@@ -26,7 +41,12 @@ impl Rope {
                 (libm::cos(angle) as f32, libm::sin(angle) as f32)
             })
             .collect();
-        Self { half, table }
+        Self { half, divisors, table }
+    }
+
+    /// What each frequency was divided by, unless nothing.
+    pub fn divisors(&self) -> Option<&[f32]> {
+        self.divisors.as_deref()
     }
 
     /// Cosine and sine of every frequency at a position.
@@ -64,6 +84,18 @@ mod tests {
         for i in 0..4 {
             let length = |h: &[f32; 8]| h[i].hypot(h[i + 4]);
             assert!((length(&head) - length(&before)).abs() < 1e-5);
+        }
+    }
+
+    /// A frequency divided by f turns at position f * p as the plain one does at p.
+    #[test]
+    fn divided_frequencies_turn_slower() {
+        let plain = Rope::new(4, 10_000.0, 8);
+        let slow = Rope::divided(4, 10_000.0, Some(vec![1.0, 4.0]), 32);
+        assert_eq!(slow.divisors(), Some(&[1.0, 4.0][..]));
+        for position in 0..8 {
+            assert_eq!(slow.row(position)[0], plain.row(position)[0]);
+            assert_eq!(slow.row(4 * position)[1], plain.row(position)[1]);
         }
     }
 

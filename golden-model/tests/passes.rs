@@ -4,7 +4,7 @@ use terntable_golden::{
     attention::KvFormat,
     gate::Gate,
     head::{Head, HeadMode},
-    model::{Config, Golden, Layer, Model, Projection, Sequence, Slot},
+    model::{Config, Golden, Layer, LinearNorms, Model, Projection, Sequence, Slot},
     rope::Rope,
     sample::mix,
     ternary::Ternary,
@@ -33,14 +33,15 @@ fn random_model(seed: u64) -> Model {
     config.check().unwrap();
     let layer = |l: u64| Layer {
         attention_norm: real(seed ^ l ^ 1 << 40, config.hidden, 1.0),
-        attention_sub_norm: real(seed ^ l ^ 2 << 40, config.heads * config.head_dim, 1.0),
+        attention_sub_norm: Some(real(seed ^ l ^ 2 << 40, config.heads * config.head_dim, 1.0)),
         ffn_norm: real(seed ^ l ^ 3 << 40, config.hidden, 1.0),
-        ffn_sub_norm: real(seed ^ l ^ 4 << 40, config.intermediate, 1.0),
+        ffn_sub_norm: Some(real(seed ^ l ^ 4 << 40, config.intermediate, 1.0)),
         projections: Projection::ALL.map(|p| {
             let (rows, cols) = config.shape(p);
             let seed = seed ^ l << 32 ^ (p as u64) << 48;
             Ternary::absmean(rows, cols, &real(seed, rows * cols, 0.0)).unwrap()
         }),
+        linear_norms: None,
     };
     let embedding = real(seed ^ 77, config.vocab * config.hidden, 0.0);
     Model {
@@ -51,6 +52,30 @@ fn random_model(seed: u64) -> Model {
         embedding,
         config,
     }
+}
+
+/// As Llama has it: SiLU gate, no sub-norms, frequencies divided.
+fn llama(seed: u64) -> Model {
+    let mut model = random_model(seed);
+    model.config.gate = Gate::Silu;
+    let divisors = (0..5).map(|i| 1.0 + i as f32).collect();
+    model.rope = Rope::divided(10, 10_000.0, Some(divisors), 64);
+    for layer in &mut model.layers {
+        (layer.attention_sub_norm, layer.ffn_sub_norm) = (None, None);
+    }
+    model
+}
+
+/// With a norm in every linear layer, beside the others.
+fn with_linear_norms(mut model: Model, seed: u64) -> Model {
+    for (layer, index) in model.layers.iter_mut().zip(1..) {
+        let weights = Projection::ALL.map(|p| {
+            let (_, cols) = model.config.shape(p);
+            real(seed ^ (index * 16 + p as u64) << 36, cols, 1.0)
+        });
+        layer.linear_norms = Some(LinearNorms { weights, eps: 1e-6 });
+    }
+    model
 }
 
 /// Logits (id and bits) of every position of every prompt, its slots taken in the given groups.
@@ -80,8 +105,14 @@ fn run(model: &Model, prompts: &[Vec<u32>], passes: &[Vec<usize>]) -> Vec<Vec<Ve
 
 #[test]
 fn any_grouping_of_slots_gives_the_same_bits() {
-    for seed in [1, 2, 3] {
-        let model = random_model(seed);
+    let all = [
+        random_model(1),
+        random_model(2),
+        llama(3),
+        with_linear_norms(llama(4), 4),
+        with_linear_norms(random_model(5), 5),
+    ];
+    for (model, seed) in all.into_iter().zip(1..) {
         let prompt = |salt: u64, n: usize| -> Vec<u32> {
             (0..n).map(|i| (mix(seed ^ salt ^ i as u64) % 300) as u32).collect()
         };
@@ -107,14 +138,24 @@ fn any_grouping_of_slots_gives_the_same_bits() {
 /// changes them. They may change only together with `docs/arithmetic.md`.
 #[test]
 fn the_bits_of_whole_models_are_pinned() {
+    let hash = hash_of([1, 2, 3, 4].map(|seed| (random_model(seed), seed)));
+    assert_eq!(hash, 0xf751_19cf_b127_5fc5, "{hash:#018x}");
+    let hash = hash_of([1, 2].map(|seed| (llama(seed), seed)));
+    assert_eq!(hash, 0x0026_407b_adeb_664f, "{hash:#018x}");
+    let both = [with_linear_norms(random_model(1), 1), with_linear_norms(llama(2), 2)];
+    let hash = hash_of(both.map(|model| (model, 1)));
+    assert_eq!(hash, 0xb62c_ee23_9cf4_6645, "{hash:#018x}");
+}
+
+/// FNV-1a of the logits of a prompt of each model.
+fn hash_of(models: impl IntoIterator<Item = (Model, u64)>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |word: u32| {
         for byte in word.to_le_bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     };
-    for seed in 1..=4 {
-        let model = random_model(seed);
+    for (model, seed) in models {
         let prompt: Vec<u32> = (0..40).map(|i| (mix(seed ^ i << 8) % 300) as u32).collect();
         for position in &run(&model, &[prompt], &[vec![0; 40]])[0] {
             position.iter().for_each(|&(token, bits)| {
@@ -123,7 +164,7 @@ fn the_bits_of_whole_models_are_pinned() {
             });
         }
     }
-    assert_eq!(hash, 0xf751_19cf_b127_5fc5, "{hash:#018x}");
+    hash
 }
 
 #[test]

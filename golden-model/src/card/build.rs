@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     Error,
-    model::{Config, Model, Projection},
+    model::{Config, Layer, Model, Projection},
+    norm,
     pack::{pack_panel, pack_planes},
     ternary::Ternary,
 };
@@ -47,6 +48,7 @@ pub fn build(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Built, Error> {
     shape::check_fits(card, &model.config)?;
+    let sub_norms = sub_norms(model)?;
     let tiles = options.panel_tiles.unwrap_or(DEFAULT_PANEL_TILES);
     let size = PanelSize::new(card, model.config.head_dim, tiles)?;
     let mut writer = Writer { card, bytes: vec![0; PAGE], sections: Vec::new() };
@@ -77,11 +79,41 @@ pub fn build(
     let screen_weights =
         writer.section(SectionKind::ScreenWeights, |w| w.screen_weights(model, &screen));
     step();
-    let plan =
-        Plan { embedding, embed_bf16, rope, layers, norm, head_rows, screen, screen_weights };
+    let plan = Plan {
+        embedding,
+        embed_bf16,
+        rope,
+        layers,
+        sub_norms,
+        norm,
+        head_rows,
+        screen,
+        screen_weights,
+    };
     let built = finish(writer, model, options, plan)?;
     step();
     Ok(built)
+}
+
+/// Whether the model has sub-norms before its output projections and before its down projections: the
+/// card takes one norm before each row, and the same kind in every layer.
+fn sub_norms(model: &Model) -> Result<[bool; 2], Error> {
+    let of = |layer: &Layer| [layer.attention_sub_norm.is_some(), layer.ffn_sub_norm.is_some()];
+    let first = model.layers.first().map_or([true; 2], of);
+    let fail = |text: &str| Err(Error::Config(text.into()));
+    if model.layers.iter().any(|layer| layer.linear_norms.is_some()) {
+        return fail(
+            "linear layers have norms of their own (use_rms_norm); a card has one norm before a row: \
+             run the model on golden or cpu",
+        );
+    }
+    if model.layers.iter().any(|layer| of(layer) != first) {
+        return fail("some layers have sub-norms and others none; a card needs all layers alike");
+    }
+    if first.contains(&false) && norm::identity_weight(model.config.norm_eps) == 0.0 {
+        return fail("norm_eps is 0; a model without sub-norms needs a positive one");
+    }
+    Ok(first)
 }
 
 /// Programs, checksums and header.
@@ -200,12 +232,14 @@ impl Writer<'_> {
 
     /// The norms of every layer, and the last.
     fn norms(&mut self, model: &Model) -> (Vec<[u64; 4]>, u64) {
-        let layer = |layer: &crate::model::Layer| {
+        let Config { intermediate, heads, head_dim, norm_eps, .. } = model.config;
+        let identity = vec![norm::identity_weight(norm_eps); (heads * head_dim).max(intermediate)];
+        let layer = |layer: &Layer| {
             let norms = [
-                &layer.attention_norm,
-                &layer.attention_sub_norm,
+                &layer.attention_norm[..],
+                layer.attention_sub_norm.as_deref().unwrap_or(&identity[..heads * head_dim]),
                 &layer.ffn_norm,
-                &layer.ffn_sub_norm,
+                layer.ffn_sub_norm.as_deref().unwrap_or(&identity[..intermediate]),
             ];
             norms.map(|norm| self.put_floats(norm))
         };

@@ -102,6 +102,9 @@ pub struct Plan {
     pub rope: u64,
     /// The layers.
     pub layers: Vec<LayerPlan>,
+    /// Whether there are sub-norms before the output projections and before the down projections; where
+    /// not, the weights are those of the identity norm.
+    pub sub_norms: [bool; 2],
     /// The norm before the head.
     pub norm: u64,
     /// Head rows.
@@ -214,6 +217,10 @@ impl Compiler<'_> {
     pub fn begin(&self) -> (Waits, Command) {
         let Config { hidden, intermediate, heads, kv_heads, head_dim, vocab, .. } = *self.config;
         let kv = KvShape::new(self.card, head_dim, self.config.kv);
+        let sub_norm = |index: usize, n: usize| match self.plan.sub_norms[index] {
+            true => 1.0 / n as f32,
+            false => 0.0,
+        };
         let begin = Command::Begin {
             version: VERSION,
             magic: BEGIN_MAGIC,
@@ -232,8 +239,8 @@ impl Compiler<'_> {
             embed_bf16: self.plan.embed_bf16,
             eps: self.config.norm_eps,
             inv_hidden: 1.0 / hidden as f32,
-            inv_query: 1.0 / (heads * head_dim) as f32,
-            inv_ffn: 1.0 / intermediate as f32,
+            inv_query: sub_norm(0, heads * head_dim),
+            inv_ffn: sub_norm(1, intermediate),
             score_constant: score_constant(head_dim),
             pages: self.layout.pages,
             head_bytes: kv.head_bytes() as u32,

@@ -7,6 +7,7 @@ use terntable_golden::card::{
     image::SectionKind,
     program::ProgramKind,
 };
+use terntable_golden::model::{LinearNorms, Projection};
 
 #[test]
 fn models_that_do_not_fit_are_refused_with_the_reason() {
@@ -22,6 +23,25 @@ fn models_that_do_not_fit_are_refused_with_the_reason() {
     assert!(refused(&|m| m.config.hidden = 4096).contains("ResidualWords"));
     assert!(refused(&|m| m.config.intermediate = 4096).contains("WorkWords"));
     assert!(refused(&|m| m.config.heads = 16).contains("HeadsMax"));
+    let linear_norms = refused(&|m| {
+        let weights = Projection::ALL.map(|p| vec![1.0; m.config.shape(p).1]);
+        m.layers[0].linear_norms = Some(LinearNorms { weights, eps: 1e-6 });
+    });
+    assert!(linear_norms.contains("use_rms_norm"), "{linear_norms}");
+    let mixed = refused(&|m| {
+        let mut other = m.layers[0].clone();
+        other.ffn_sub_norm = match other.ffn_sub_norm {
+            Some(_) => None,
+            None => Some(vec![1.0; m.config.intermediate]),
+        };
+        m.layers.push(other);
+    });
+    assert!(mixed.contains("all layers alike"), "{mixed}");
+    let without_eps = refused(&|m| {
+        m.config.norm_eps = 0.0;
+        m.layers.iter_mut().for_each(|layer| layer.ffn_sub_norm = None);
+    });
+    assert!(without_eps.contains("norm_eps is 0"), "{without_eps}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub fn real(seed: u64, n: usize, around: f32) -> Vec<f32> {
 }
 
 /// A random model for the small card, of one to two layers. What the seed chooses: ragged sizes, shared key-value heads,
-/// int4, the gate, a tied head, bf16 embeddings, a vocabulary below and above the candidates.
+/// int4, the gate, which sub-norms there are, a tied head, bf16 embeddings, a vocabulary below and above the candidates.
 pub fn random_model(seed: u64) -> Model {
     random_model_for(&small_card(), seed)
 }
@@ -50,14 +50,17 @@ pub fn random_model_for(card: &CardConfig, seed: u64) -> Model {
     };
     let layer = |l: u64| Layer {
         attention_norm: real(seed ^ l ^ 1 << 40, config.hidden, 1.0),
-        attention_sub_norm: real(seed ^ l ^ 2 << 40, config.heads * config.head_dim, 1.0),
+        attention_sub_norm: (draw(13, 2) == 0)
+            .then(|| real(seed ^ l ^ 2 << 40, config.heads * config.head_dim, 1.0)),
         ffn_norm: real(seed ^ l ^ 3 << 40, config.hidden, 1.0),
-        ffn_sub_norm: real(seed ^ l ^ 4 << 40, config.intermediate, 1.0),
+        ffn_sub_norm: (draw(14, 2) == 0)
+            .then(|| real(seed ^ l ^ 4 << 40, config.intermediate, 1.0)),
         projections: Projection::ALL.map(|p| {
             let (rows, cols) = config.shape(p);
             let seed = seed ^ l << 32 ^ (p as u64) << 48;
             Ternary::absmean(rows, cols, &real(seed, rows * cols, 0.0)).unwrap()
         }),
+        linear_norms: None,
     };
     let mut embedding = real(seed ^ 77, config.vocab * config.hidden, 0.0);
     if draw(11, 2) == 0 {

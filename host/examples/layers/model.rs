@@ -101,10 +101,11 @@ fn model(config: Config) -> Outcome<Model> {
     }
     let layer = Layer {
         attention_norm: reals(config.hidden, 1.1, 1 << 40),
-        attention_sub_norm: reals(config.heads * config.head_dim, 1.1, 2 << 40),
+        attention_sub_norm: Some(reals(config.heads * config.head_dim, 1.1, 2 << 40)),
         ffn_norm: reals(config.hidden, 1.1, 3 << 40),
-        ffn_sub_norm: reals(config.intermediate, 1.1, 4 << 40),
+        ffn_sub_norm: Some(reals(config.intermediate, 1.1, 4 << 40)),
         projections: projections.try_into().map_err(|_| "seven projections")?,
+        linear_norms: None,
     };
     // Exact in bf16, as those of the real models are.
     let embedding = reals(config.vocab * config.hidden, 0.0, 5 << 40);

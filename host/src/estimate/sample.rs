@@ -96,12 +96,13 @@ pub fn random_model(config: &Config) -> Result<Model, terntable_golden::Error> {
         }
         Ok(Layer {
             attention_norm: vec![1.0; config.hidden],
-            attention_sub_norm: vec![1.0; config.heads * config.head_dim],
+            attention_sub_norm: Some(vec![1.0; config.heads * config.head_dim]),
             ffn_norm: vec![1.0; config.hidden],
-            ffn_sub_norm: vec![1.0; config.intermediate],
+            ffn_sub_norm: Some(vec![1.0; config.intermediate]),
             projections: projections.try_into().map_err(|_| {
                 terntable_golden::Error::Config("a layer has seven projections".into())
             })?,
+            linear_norms: None,
         })
     };
     let embedding: Vec<f32> = trits(99, config.vocab * config.hidden)

@@ -98,9 +98,13 @@ fn read_layer(reader: &Reader<'_>, config: &Config, layer: usize) -> Result<Laye
     }
     Ok(Layer {
         attention_norm: norm("input_layernorm.weight", config.hidden)?,
-        attention_sub_norm: norm("self_attn.attn_sub_norm.weight", config.heads * config.head_dim)?,
+        attention_sub_norm: Some(norm(
+            "self_attn.attn_sub_norm.weight",
+            config.heads * config.head_dim,
+        )?),
         ffn_norm: norm("post_attention_layernorm.weight", config.hidden)?,
-        ffn_sub_norm: norm("mlp.ffn_sub_norm.weight", config.intermediate)?,
+        ffn_sub_norm: Some(norm("mlp.ffn_sub_norm.weight", config.intermediate)?),
+        linear_norms: None,
         projections: projections.try_into().expect("one matrix a projection"),
     })
 }
