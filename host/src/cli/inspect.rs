@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
 fn table(report: &Report) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: String| text += &format!("{name:<18} {value}\n");
-    row("architecture", report.architecture.clone());
+    row("architecture", report.architecture.into());
     row("hidden, ffn", format!("{}, {}", report.hidden, report.intermediate));
     row(
         "layers, heads",
