@@ -34,7 +34,7 @@ enum Command {
     Logits(logits::Args),
     /// Run a device in lockstep with the golden model and compare every value.
     Verify(verify::Args),
-    /// Loss on a text, in nats a character.
+    /// Loss, perplexity and bits a character on a text; compare two devices or two models.
     Eval(eval::Args),
     /// Estimate a model's speed on a card, from passes of the RTL in simulation.
     Estimate(estimate::Args),
