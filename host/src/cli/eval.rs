@@ -20,7 +20,7 @@ pub struct Args {
     text: Option<PathBuf>,
     /// Use the last part of the text only. Without --text 0.1, the tenth that the bundled model was
     /// not trained on; else all.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_name = "SHARE", value_parser = super::share)]
     last: Option<f64>,
     /// Tokens of a window.
     #[arg(long, value_name = "N", default_value_t = 256)]
@@ -46,13 +46,6 @@ pub struct Args {
     /// One JSON object.
     #[arg(long)]
     json: bool,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(s) if s > 0.0 && s <= 1.0 => Ok(s),
-        _ => Err("expected a share above 0 and at most 1".into()),
-    }
 }
 
 #[derive(Serialize)]

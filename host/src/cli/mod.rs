@@ -1,5 +1,6 @@
 //! Commands and their options.
 
+mod chat;
 mod estimate;
 mod eval;
 mod generate;
@@ -30,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Continue a text.
     Generate(generate::Args),
+    /// Talk with a model in a terminal.
+    Chat(chat::Args),
     /// Logits of every position of a token list, for comparing with other software.
     Logits(logits::Args),
     /// Run a device in lockstep with the golden model and compare every value.
@@ -48,6 +51,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Generate(args) => generate::run(&args),
+        Command::Chat(args) => chat::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -160,6 +164,27 @@ fn kv_bits(text: &str) -> Result<KvFormat, String> {
         "4" => Ok(KvFormat::Int4),
         _ => Err("expected 8 or 4".into()),
     }
+}
+
+/// A temperature of a sampler.
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
+        _ => Err("expected a number that is 0 or more".into()),
+    }
+}
+
+/// A share of a whole.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s <= 1.0 => Ok(s),
+        _ => Err("expected a share above 0 and at most 1".into()),
+    }
+}
+
+/// A count of at least one.
+fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or("expected a whole number above 0".into())
 }
 
 /// Prints a report as JSON.

@@ -7,6 +7,7 @@ mod files;
 mod generation;
 mod quantization;
 mod rope;
+mod template;
 mod tokenizer;
 mod weights;
 
@@ -15,6 +16,7 @@ pub use files::{Stored, TensorFiles, real_values};
 pub use generation::{Generation, Sampling};
 pub use quantization::{Quantization, ScaleConvention};
 pub use rope::Rotary;
+pub use template::{Message, Template};
 pub use tokenizer::Tokenizer;
 pub use weights::{PackedCodes, packed_rows, unpack_codes};
 
@@ -233,6 +235,11 @@ impl Checkpoint {
     /// The tokenizer, checked against the vocabulary.
     pub fn tokenizer(&self) -> Result<Tokenizer, Error> {
         Tokenizer::read(&self.path.join("tokenizer.json"), self.config.vocab_size)
+    }
+
+    /// The chat template, if the folder has one.
+    pub fn template(&self) -> Result<Option<Template>, Error> {
+        Template::read(&self.path)
     }
 
     /// Tokens that end a text: by `generation_config.json`, else by `config.json`.

@@ -38,6 +38,17 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Text that names its special tokens itself, as chat templates do, to tokens.
+    pub fn encode_whole(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = guarded(|| self.inner.encode(text, false)).map_err(|e| self.fail(&e))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
     /// Tokens to text; special tokens are left out.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, Error> {
         guarded(|| self.inner.decode(tokens, true)).map_err(|e| self.fail(&e))
