@@ -2,10 +2,14 @@
 
 use crate::{
     Error,
-    import::{Checkpoint, ScaleConvention, Stored, packed_rows, projection_name, unpack_codes},
+    import::{
+        Checkpoint, Sampling, ScaleConvention, Stored, TokenizerKind, packed_rows, projection_name,
+        unpack_codes,
+    },
 };
 use safetensors::Dtype;
 use serde::Serialize;
+use std::path::PathBuf;
 use terntable_golden::{
     model::{Config, Projection},
     ternary::Ternary,
@@ -32,12 +36,32 @@ pub struct Report {
     pub vocab: usize,
     /// Longest context.
     pub context: usize,
+    /// `relu2` or `silu`.
+    pub gate: &'static str,
+    /// Whether there are norms before the output and down projections.
+    pub sub_norms: bool,
+    /// Eps of the norms inside linear layers (`use_rms_norm`), where there are such.
+    pub linear_norm_eps: Option<f32>,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f32,
+    /// The largest number that a rotary frequency is divided by, where they are stretched.
+    pub rope_stretch: Option<f32>,
     /// Whether head and embedding share their rows.
     pub tied_head: bool,
     /// `multiply` or `divide`: what `weight_scale` does to the product.
     pub scale_convention: &'static str,
     /// `quantization_mode` of `config.json`, where given.
     pub quantization_mode: Option<String>,
+    /// Where it can run.
+    pub devices: Vec<&'static str>,
+    /// The tokenizer, if it can be used.
+    pub tokenizer: Option<TokenizerKind>,
+    /// The file of the chat template, if there is one.
+    pub template: Option<PathBuf>,
+    /// Tokens that end a text.
+    pub end_tokens: Vec<u32>,
+    /// How the makers of the model sample.
+    pub sampling: Sampling,
     /// Ternary weights.
     pub ternary_weights: usize,
     /// Share of zeros among them.
@@ -91,9 +115,23 @@ pub fn inspect(checkpoint: &Checkpoint) -> Result<Report, Error> {
         head_dim: config.head_dim,
         vocab: config.vocab,
         context: config.context,
+        gate: config.gate.as_str(),
+        sub_norms: checkpoint.config.architecture()?.has_sub_norms(),
+        linear_norm_eps: checkpoint.config.quantization.linear_norm_eps(),
+        rope_theta: config.rope_theta,
+        rope_stretch: checkpoint
+            .config
+            .rotary()?
+            .divisors
+            .map(|divisors| divisors.into_iter().fold(1.0, f32::max)),
         tied_head: checkpoint.config.tie_word_embeddings,
         scale_convention: convention,
         quantization_mode: checkpoint.config.quantization.mode().map(str::to_string),
+        devices: vec!["golden", "cpu"],
+        tokenizer: None,
+        template: None,
+        end_tokens: checkpoint.end_tokens(),
+        sampling: checkpoint.generation.sampling(),
         ternary_weights: 0,
         zeros: 0.0,
         files: checkpoint.tensors.count(),
@@ -107,6 +145,21 @@ pub fn inspect(checkpoint: &Checkpoint) -> Result<Report, Error> {
              they are made ternary on load"
                 .into(),
         );
+    }
+    match report.linear_norm_eps {
+        None => report.devices.push("cards"),
+        Some(_) => report.warnings.push(
+            "linear layers have norms of their own (use_rms_norm): cards do not run the model"
+                .into(),
+        ),
+    }
+    match checkpoint.tokenizer() {
+        Ok(tokenizer) => report.tokenizer = Some(tokenizer.kind()),
+        Err(error) => report.warnings.push(error.to_string()),
+    }
+    match checkpoint.template() {
+        Ok(template) => report.template = template.map(|template| template.path().into()),
+        Err(error) => report.warnings.push(error.to_string()),
     }
     let mut zeros = 0;
     for name in checkpoint.tensors.names() {

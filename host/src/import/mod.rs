@@ -17,7 +17,7 @@ pub use generation::{Generation, Sampling};
 pub use quantization::{Quantization, ScaleConvention};
 pub use rope::Rotary;
 pub use template::{Message, Template};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use weights::{PackedCodes, packed_rows, unpack_codes};
 
 use crate::Error;

@@ -129,6 +129,11 @@ impl Template {
         Ok(Self { path, environment, bos_token, eos_token })
     }
 
+    /// The file that it stands in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The text of a conversation, up to where the model speaks next.
     pub fn render(&self, messages: &[Message]) -> Result<String, Error> {
         let render = || {
