@@ -3,6 +3,8 @@
 mod checkpoint;
 #[path = "../common/mod.rs"]
 mod common;
+mod files;
+mod fuzz;
 mod llama;
 
 use checkpoint::{Checkpoint, real};
