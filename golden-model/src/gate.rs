@@ -15,6 +15,14 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Gate::Relu2 => "relu2",
+            Gate::Silu => "silu",
+        }
+    }
+
     /// The gated row.
     pub fn apply(self, gate: &[f32], up: &[f32]) -> Vec<f32> {
         match self {

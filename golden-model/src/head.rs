@@ -48,22 +48,33 @@ impl Head {
     /// Quantises the real rows (`vocab * hidden`, row-major): int8 by [`quantise`]; ternary by the
     /// row's mean absolute value m, with the 16-bit weight `round_half_even(m * (65535 / max m))`.
     pub fn new(vocab: usize, hidden: usize, real: &[f32]) -> Result<Self, Error> {
+        Self::from_parts(vocab, hidden, [Ok::<_, Error>(real)])
+    }
+
+    /// [`Head::new`] of rows that come part by part, whole rows in each.
+    pub fn from_parts<E: From<Error>>(
+        vocab: usize,
+        hidden: usize,
+        parts: impl IntoIterator<Item = Result<impl AsRef<[f32]>, E>>,
+    ) -> Result<Self, E> {
         let mut head = Self {
             hidden,
-            rows: Vec::with_capacity(real.len()),
+            rows: Vec::with_capacity(vocab * hidden),
             steps: Vec::with_capacity(vocab),
             screen: Ternary::new(0, hidden, Vec::new(), 1.0)?,
             weights: Vec::new(),
         };
-        let mut trits = Vec::with_capacity(real.len());
+        let mut trits = Vec::with_capacity(vocab * hidden);
         let mut means = Vec::with_capacity(vocab);
-        for row in real.chunks_exact(hidden) {
-            let Quantised { values, step } = quantise(row);
-            head.rows.extend(values);
-            head.steps.push(step);
-            let mean = row_absmean(row);
-            trits.extend(ternarise(row, mean));
-            means.push(mean);
+        for part in parts {
+            for row in part?.as_ref().chunks_exact(hidden) {
+                let Quantised { values, step } = quantise(row);
+                head.rows.extend(values);
+                head.steps.push(step);
+                let mean = row_absmean(row);
+                trits.extend(ternarise(row, mean));
+                means.push(mean);
+            }
         }
         let per_mean = 65535.0 / means.iter().copied().fold(0.0, f32::max);
         head.weights =

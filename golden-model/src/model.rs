@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 
 /// Longest row of a linear layer: its sums fit 24 bits.
 const MAX_ROW: usize = 65_535;
-/// Longest context: the rotary table stays below a few hundred megabytes, and attention is far from
-/// [`crate::attention::MAX_POSITIONS`].
+/// Longest context: attention is far from [`crate::attention::MAX_POSITIONS`].
 const MAX_CONTEXT: usize = 1 << 20;
+/// Numbers of the largest rotary table, half a gigabyte.
+const MAX_ROTARY: usize = 1 << 27;
 const _: () = assert!(MAX_CONTEXT <= crate::attention::MAX_POSITIONS);
 
 /// Sizes and constants of a model.
@@ -219,6 +220,7 @@ impl Config {
             ("layers", self.layers, 1 << 16),
             ("vocab", self.vocab, 1 << 28),
             ("context", self.context, MAX_CONTEXT),
+            ("context * head_dim", self.context.saturating_mul(self.head_dim), MAX_ROTARY),
         ];
         if let Some((name, size, limit)) = limits.iter().find(|(_, size, limit)| size > limit) {
             return fail(format!("{name} is {size}; at most {limit} can be computed"));

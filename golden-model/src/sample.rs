@@ -14,6 +14,8 @@ pub fn mix(x: u64) -> u64 {
 #[derive(Debug, Clone)]
 pub struct Sampler {
     temperature: f64,
+    top_k: usize,
+    top_p: f64,
     seed: u64,
     drawn: u64,
 }
@@ -21,7 +23,13 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler of its own stream of random numbers.
     pub fn new(temperature: f64, seed: u64) -> Self {
-        Self { temperature, seed, drawn: 0 }
+        Self { temperature, top_k: usize::MAX, top_p: 1.0, seed, drawn: 0 }
+    }
+
+    /// Draws only from the first `top_k` candidates (at least one), and of those only from the first
+    /// that together have `top_p` of their mass.
+    pub fn limited(self, top_k: Option<usize>, top_p: Option<f64>) -> Self {
+        Self { top_k: top_k.unwrap_or(usize::MAX).max(1), top_p: top_p.unwrap_or(1.0), ..self }
     }
 
     /// Picks from candidates ranked by [`crate::head::Head::rank`]; the first on temperature 0.
@@ -32,9 +40,20 @@ impl Sampler {
         if self.temperature <= 0.0 {
             return ranked[0].token;
         }
+        let ranked = &ranked[..self.top_k.min(ranked.len())];
         let top = f64::from(ranked[0].logit);
         let mass = |c: &Candidate| libm::exp((f64::from(c.logit) - top) / self.temperature);
-        let total: f64 = ranked.iter().map(mass).sum();
+        let mut total: f64 = ranked.iter().map(mass).sum();
+        let mut ranked = ranked;
+        if self.top_p < 1.0 {
+            let (mut kept, limit) = (0, self.top_p * total);
+            total = 0.0;
+            while total < limit && kept < ranked.len() {
+                total += mass(&ranked[kept]);
+                kept += 1;
+            }
+            ranked = &ranked[..kept.max(1)];
+        }
         let bits = mix(mix(self.seed) ^ self.drawn);
         self.drawn += 1;
         let mut left = (bits >> 11) as f64 / (1_u64 << 53) as f64 * total;
@@ -72,5 +91,24 @@ mod tests {
         assert_ne!(first, draw(4));
         let share = first.iter().filter(|&&t| t == 7).count() as f64 / 4000.0;
         assert!((share - 0.665).abs() < 0.03, "{share}");
+    }
+
+    #[test]
+    fn limits_cut_the_tail() {
+        // Masses of e^2, e and 1: shares of 0.665, 0.245 and 0.090.
+        let drawn = |top_k, top_p| {
+            let mut sampler = Sampler::new(1.0, 5).limited(top_k, top_p);
+            let mut tokens: Vec<u32> = (0..500).map(|_| sampler.pick(&ranked())).collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            tokens
+        };
+        assert_eq!(drawn(None, None), [1, 4, 7]);
+        assert_eq!((drawn(Some(2), None), drawn(Some(1), None)), (vec![1, 7], vec![7]));
+        assert_eq!((drawn(None, Some(0.9)), drawn(None, Some(0.92))), (vec![1, 7], vec![1, 4, 7]));
+        assert_eq!((drawn(None, Some(0.6)), drawn(None, Some(1e-9))), (vec![7], vec![7]));
+        // Of the two that top_k leaves, the first has 0.731.
+        assert_eq!((drawn(Some(2), Some(0.7)), drawn(Some(2), Some(0.75))), (vec![7], vec![1, 7]));
+        assert_eq!(drawn(Some(0), None), [7]);
     }
 }

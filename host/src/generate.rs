@@ -1,6 +1,10 @@
 //! Text in, text out.
 
-use crate::{Error, import::Tokenizer, runner::Feed};
+use crate::{
+    Error,
+    import::{Sampling, Tokenizer},
+    runner::Feed,
+};
 use terntable_golden::{model::Model, sample::Sampler};
 
 /// What to generate.
@@ -10,8 +14,8 @@ pub struct Request<'a> {
     pub prompt: &'a Prompt,
     /// Most tokens to make.
     pub max_tokens: usize,
-    /// 0 is greedy.
-    pub temperature: f64,
+    /// How tokens are drawn.
+    pub sampling: Sampling,
     /// Seed of the sampler.
     pub seed: u64,
     /// Tokens that end the text.
@@ -42,18 +46,33 @@ pub fn generate(
     runner: &mut dyn Feed,
     tokenizer: &Tokenizer,
     request: &Request<'_>,
+    event: impl FnMut(Event<'_>),
+) -> Result<Generated, Error> {
+    go_on(runner, tokenizer, request, 0, &|| false, event)
+}
+
+/// [`generate`] where the runner holds the first `held` tokens of the prompt already (fewer than all);
+/// also ends, between two tokens, once `stop` says so.
+pub fn go_on(
+    runner: &mut dyn Feed,
+    tokenizer: &Tokenizer,
+    request: &Request<'_>,
+    held: usize,
+    stop: &dyn Fn() -> bool,
     mut event: impl FnMut(Event<'_>),
 ) -> Result<Generated, Error> {
     let prompt = request.prompt.tokens();
     let mut stream = Stream::new(tokenizer, prompt)?;
-    let mut sampler = Sampler::new(request.temperature, request.seed);
+    let Sampling { temperature, top_k, top_p } = request.sampling;
+    let mut sampler = Sampler::new(temperature, request.seed).limited(top_k, top_p);
     let mut made =
         Generated { text: String::new(), tokens: Vec::new(), prompt_tokens: prompt.len() };
     if request.max_tokens == 0 {
         return Ok(made);
     }
-    let mut ranked = runner.feed(prompt, 1, &mut |n| event(Event::Prefill(n, prompt.len())))?;
-    loop {
+    let rest = &prompt[held..];
+    let mut ranked = runner.feed(rest, 1, &mut |n| event(Event::Prefill(n, rest.len())))?;
+    while !stop() {
         let token = sampler.pick(&ranked[0]);
         if request.end_tokens.contains(&token) {
             break;
@@ -116,7 +135,11 @@ pub struct Prompt(Vec<u32>);
 impl Prompt {
     /// Encodes a text; refuses one that is empty or too long.
     pub fn encode(model: &Model, tokenizer: &Tokenizer, text: &str) -> Result<Self, Error> {
-        let tokens = if text.is_empty() { Vec::new() } else { tokenizer.encode(text)? };
+        Self::new(model, if text.is_empty() { Vec::new() } else { tokenizer.encode(text)? })
+    }
+
+    /// Takes tokens; refuses none and too many.
+    pub fn new(model: &Model, tokens: Vec<u32>) -> Result<Self, Error> {
         let context = model.config.context;
         if tokens.is_empty() {
             return Err(Error::Input(

@@ -12,6 +12,7 @@
 pub mod bench;
 pub mod card;
 pub mod card_lockstep;
+pub mod chat;
 pub mod device;
 pub mod error;
 pub mod estimate;

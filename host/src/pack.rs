@@ -210,10 +210,7 @@ pub fn report(image: &Image) -> Report {
         head_dim: config.head_dim,
         vocab: config.vocab,
         context: config.context,
-        gate: match config.gate {
-            terntable_golden::gate::Gate::Relu2 => "relu2",
-            terntable_golden::gate::Gate::Silu => "silu",
-        },
+        gate: config.gate.as_str(),
         kv_bits: config.kv.bits(),
         embed_bits: if header.embed_bf16 { 16 } else { 32 },
         ternary_weights: header.layer_weights(),

@@ -9,7 +9,7 @@ use std::{
 };
 use terntable::{
     device::{DeviceName, passes},
-    import::{Checkpoint, ScaleConvention, Stored, real_values},
+    import::{Checkpoint, ScaleConvention, real_values},
     runner::{Feed, Runner},
 };
 use terntable_golden::{head::HeadMode, model::Model};
@@ -46,9 +46,7 @@ fn expected(folder: &Path, vocab: usize) -> Vec<Expected> {
             tokens.data().chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let name = format!("{index}.logits");
         let view = file.tensor(&name).unwrap();
-        let (dtype, shape) = (view.dtype(), view.shape().to_vec());
-        let values =
-            real_values(&Stored { path: &path, dtype, shape, bytes: view.data() }, &name).unwrap();
+        let values = real_values(view.dtype(), view.data()).unwrap();
         let logits = values.chunks_exact(vocab).map(<[f32]>::to_vec).collect();
         Some(Expected { tokens: tokens.collect(), logits })
     };

@@ -1,7 +1,8 @@
-"""Random BitNet checkpoints, written as Hugging Face stores them.
+"""Random ternary checkpoints, written as Hugging Face stores them.
 
-A checkpoint is made in transformers' own module tree (`BitNetForCausalLM`), its ternary matrices
-packed by transformers' own `pack_weights`. Every number follows from the configuration's seed.
+A checkpoint is made in transformers' own module tree (`BitNetForCausalLM`, `LlamaForCausalLM`), its
+ternary matrices packed by transformers' own `pack_weights`. Every number follows from the
+configuration's seed.
 """
 
 import json
@@ -12,7 +13,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BitNetConfig, BitNetForCausalLM
+from transformers import (
+    BitNetConfig,
+    BitNetForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.integrations.bitnet import pack_weights
 
 SEED = 20260
@@ -35,17 +43,25 @@ class Spec:
     theta: float = 10_000.0
     layers: int = 2
     old_style: bool = False  # rope_theta and torch_dtype, as in the published BitNet files
+    llama: bool = False  # LlamaForCausalLM: SiLU, no sub-norms
+    stretched: bool = False  # rotary scaling as in Llama 3
+    norms: bool = False  # use_rms_norm: a norm in every linear layer
+    shards: int = 1
 
     @property
     def name(self) -> str:
         parts = (
+            "llama" if self.llama else "",
             self.linear or "default",
             "packed" if self.packed else "unpacked",
             f"gqa{self.heads // self.kv_heads}",
             "tied" if self.tied else "separate",
             {torch.bfloat16: "bf16", torch.float32: "f32"}[self.dtype],
+            "stretched" if self.stretched else "",
+            "norms" if self.norms else "",
+            "sharded" if self.shards > 1 else "",
         )
-        return "-".join(parts)
+        return "-".join(filter(None, parts))
 
 
 AUTO, BIT, BF16, F32 = "autobitlinear", "bitlinear", torch.bfloat16, torch.float32
@@ -54,13 +70,20 @@ AUTO, BIT, BF16, F32 = "autobitlinear", "bitlinear", torch.bfloat16, torch.float
 SPECS = (
     Spec(AUTO, True, 4, 4, 64, 100, 112, True, BF16, 500_000.0, old_style=True),
     Spec(AUTO, True, 4, 2, 80, 140, 96, False, F32),
-    Spec(AUTO, True, 4, 1, 80, 148, 112, True, BF16, layers=3),
-    Spec(AUTO, False, 5, 5, 50, 70, 101, False, BF16),
-    Spec(AUTO, False, 2, 1, 52, 70, 100, True, F32, 500_000.0),
-    Spec(AUTO, False, 8, 2, 64, 94, 96, False, BF16, old_style=True),
+    Spec(AUTO, True, 4, 1, 64, 124, 88, True, BF16, layers=3),
+    Spec(AUTO, False, 5, 5, 50, 70, 67, False, BF16, layers=1),
+    Spec(AUTO, False, 2, 1, 52, 70, 70, True, F32, 500_000.0, layers=1),
+    Spec(AUTO, False, 8, 2, 64, 76, 70, False, BF16, old_style=True, layers=1),
     Spec(BIT, True, 2, 2, 68, 124, 112, False, BF16),
     Spec(BIT, True, 4, 2, 88, 136, 97, True, F32, 100_000.0),
     Spec(None, True, 4, 1, 64, 112, 128, False, BF16, 500_000.0, old_style=True),
+    Spec(AUTO, True, 4, 2, 64, 100, 80, True, BF16, norms=True, shards=2),
+    Spec(BIT, True, 4, 2, 64, 124, 88, False, BF16, llama=True, old_style=True),
+    Spec(None, True, 4, 1, 64, 112, 80, False, BF16, llama=True, stretched=True, shards=3),
+    Spec(AUTO, False, 2, 2, 40, 70, 80, True, BF16, llama=True, shards=2),
+    Spec(AUTO, False, 4, 1, 40, 58, 64, False, F32, llama=True, stretched=True, layers=1),
+    Spec(AUTO, True, 4, 2, 64, 100, 64, False, F32, 500_000.0, llama=True, norms=True, layers=1),
+    Spec(BIT, True, 4, 4, 64, 100, 80, True, BF16, llama=True, norms=True),
 )
 
 
@@ -69,14 +92,32 @@ def seed(index: int) -> int:
     return SEED + index
 
 
-def config_of(spec: Spec) -> BitNetConfig:
+def config_of(spec: Spec) -> PreTrainedConfig:
     """transformers' configuration."""
     quantization = {"quant_method": "bitnet"}
+    if spec.llama:
+        quantization["modules_to_not_convert"] = ["lm_head"]
+    if spec.norms:
+        quantization["use_rms_norm"] = True
+        quantization["rms_norm_eps"] = 1e-5
     if spec.linear:
         quantization["linear_class"] = spec.linear
         quantization["quantization_mode"] = "offline" if spec.packed else "online"
-    return BitNetConfig(
-        architectures=["BitNetForCausalLM"],
+    rope = {"rope_type": "default", "rope_theta": spec.theta}
+    if spec.stretched:
+        # Heads of 16 or 10 then have frequencies that stay, that are divided and that are between.
+        rope |= {
+            "rope_type": "llama3",
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32,
+        }
+    kind, name = (
+        (LlamaConfig, "LlamaForCausalLM") if spec.llama else (BitNetConfig, "BitNetForCausalLM")
+    )
+    return kind(
+        architectures=[name],
         dtype=spec.dtype,
         vocab_size=spec.vocab,
         hidden_size=spec.hidden,
@@ -85,7 +126,7 @@ def config_of(spec: Spec) -> BitNetConfig:
         num_attention_heads=spec.heads,
         num_key_value_heads=spec.kv_heads,
         max_position_embeddings=64,
-        rope_parameters={"rope_type": "default", "rope_theta": spec.theta},
+        rope_parameters=rope,
         tie_word_embeddings=spec.tied,
         bos_token_id=None,
         eos_token_id=None,
@@ -93,7 +134,7 @@ def config_of(spec: Spec) -> BitNetConfig:
     )
 
 
-def _randomise(model: BitNetForCausalLM, spec: Spec, generator: torch.Generator) -> None:
+def _randomise(model: PreTrainedModel, spec: Spec, generator: torch.Generator) -> None:
     """Weights that give logits a spread of some nats, in which every block has its share.
 
     Larger blocks (about the size of the embedding) make a network of random weights so sensitive
@@ -120,8 +161,10 @@ def _randomise(model: BitNetForCausalLM, spec: Spec, generator: torch.Generator)
             value.data = normal(value.shape, 1.0)
 
 
-def _tensors(model: BitNetForCausalLM, spec: Spec) -> dict[str, torch.Tensor]:
-    """The tensors of `model.safetensors`, from master weights in float32."""
+def _tensors(
+    model: PreTrainedModel, spec: Spec, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """The tensors of the checkpoint, from master weights in float32."""
     stored = {}
     for name, value in sorted(model.state_dict().items()):
         if spec.tied and name == "lm_head.weight":
@@ -133,7 +176,27 @@ def _tensors(model: BitNetForCausalLM, spec: Spec) -> dict[str, torch.Tensor]:
             stored[f"{name}_scale"] = scale.reshape(1).to(spec.dtype)
         else:
             stored[name] = value.to(spec.dtype).contiguous()
+        if spec.norms and "_proj" in name:
+            norm = 1 + 0.2 * torch.randn(value.shape[1], generator=generator)
+            stored[name.replace(".weight", ".rms_norm.weight")] = norm.to(spec.dtype)
     return stored
+
+
+def _write_tensors(stored: dict[str, torch.Tensor], folder: Path, shards: int) -> None:
+    """`model.safetensors`, or shards that take turns, with their index."""
+    if shards == 1:
+        save_file(stored, folder / "model.safetensors", {"format": "pt"})
+        return
+    places = {}
+    for shard in range(shards):
+        file = f"model-{shard + 1:05}-of-{shards:05}.safetensors"
+        part = dict(list(stored.items())[shard::shards])
+        save_file(part, folder / file, {"format": "pt"})
+        places |= dict.fromkeys(part, file)
+    total = sum(tensor.nbytes for tensor in stored.values())
+    index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))}
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
 def _write_tokenizer(path: Path, vocab: int) -> None:
@@ -158,10 +221,10 @@ def write(spec: Spec, folder: Path, seed: int) -> list[list[int]]:
     generator = torch.Generator().manual_seed(seed)
     config = config_of(spec)
     with torch.no_grad():
-        model = BitNetForCausalLM(config).float()
+        model = (LlamaForCausalLM if spec.llama else BitNetForCausalLM)(config).float()
         _randomise(model, spec, generator)
         folder.mkdir(parents=True)
-        save_file(_tensors(model, spec), folder / "model.safetensors", {"format": "pt"})
+        _write_tensors(_tensors(model, spec, generator), folder, spec.shards)
     config.save_pretrained(folder)
     if spec.old_style:
         _age(folder / "config.json")

@@ -2,7 +2,7 @@
 
     cargo xtask parity [--no-write-fixtures] [--no-model] [--last SHARE]
 
-1. Random BitNet checkpoints: logits of `terntable logits` against transformers in float32.
+1. Random ternary checkpoints of BitNet and Llama architecture: logits of `terntable logits` against transformers in float32.
 2. The bundled model: loss of `terntable eval` against transformers on the same text.
 
 Exit status 1 when a criterion fails. Fixtures are written only when every checkpoint passes.
@@ -54,7 +54,7 @@ def verdict(passed: bool) -> str:
 
 
 HEADER = (
-    f"{'random checkpoint':<42} {'min cos':>8} {'mean cos':>8} {'top-1':>8} {'%':>6} {'spread':>7}"
+    f"{'random checkpoint':<50} {'min cos':>8} {'mean cos':>8} {'top-1':>8} {'%':>6} {'spread':>7}"
 )
 
 
@@ -81,7 +81,7 @@ class Match:
         low, mean = self.cosines.min().item(), self.cosines.mean().item()
         places = f"{int(self.agree.sum())}/{len(self.agree)}"
         return (
-            f"{name:<42} {low:>8.6f} {mean:>8.6f} {places:>8} {100 * self.top1:>6.1f} "
+            f"{name:<50} {low:>8.6f} {mean:>8.6f} {places:>8} {100 * self.top1:>6.1f} "
             f"{self.spread:>7.2f}"
         )
 

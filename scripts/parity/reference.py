@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import transformers
 from tokenizers import Tokenizer
-from transformers import BitNetForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.integrations.bitnet import AutoBitLinear, BitLinear
 from transformers.quantizers import quantizer_bitnet
 
@@ -24,9 +24,9 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
-def load(folder: Path) -> BitNetForCausalLM:
+def load(folder: Path) -> PreTrainedModel:
     """Loads a checkpoint folder; every projection must have become a BitNet layer."""
-    model, report = BitNetForCausalLM.from_pretrained(
+    model, report = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
     problems = {name: keys for name, keys in report.items() if keys}
@@ -41,7 +41,7 @@ def load(folder: Path) -> BitNetForCausalLM:
 
 
 @torch.inference_mode()
-def logits(model: BitNetForCausalLM, tokens: list[int]) -> torch.Tensor:
+def logits(model: PreTrainedModel, tokens: list[int]) -> torch.Tensor:
     """Logits of one sequence: positions x vocabulary."""
     return model(torch.tensor([tokens])).logits[0]
 

@@ -30,7 +30,7 @@ fn dots_of<const Q: usize>(
     dots: &mut [Vec<i32>],
 ) {
     let elements = queries[0].values.len();
-    assert!(queries.iter().all(|q| q.values.len() == elements) && elements % 4 == 0);
+    assert!(queries.iter().all(|q| q.values.len() == elements) && elements.is_multiple_of(4));
     assert!(cache.keys.len() >= blocks * elements * KEY_BLOCK && dots.len() == Q);
     assert!(dots.iter().all(|dots| dots.len() >= blocks * KEY_BLOCK));
     // Keys are stored plus 128, which adds 128 times the query's sum.

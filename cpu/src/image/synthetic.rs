@@ -49,7 +49,7 @@ impl Fill for Synthetic {
             Part::HeadSteps => repeat(out, 1e-3),
             // Digits of five trits.
             Part::Matrix(..) | Part::Screen => {
-                random(self.seed, out, |r| (r as u32 * 243 >> 16) as u8)
+                random(self.seed, out, |r| ((u32::from(r) * 243) >> 16) as u8)
             }
             Part::ScreenWeights | Part::HeadRows => random(self.seed, out, |r| r as u8),
             Part::Embedding => {

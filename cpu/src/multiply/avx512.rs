@@ -13,7 +13,7 @@ static DIGITS: [u8; 128] = {
     let mut table = [0; 128];
     let mut q = 0;
     while q < 81 {
-        table[q] = (q % 3 | (q / 3 % 3) << 2 | (q / 9 % 3) << 4 | (q / 27) << 6) as u8;
+        table[q] = ((q % 3) | ((q / 3 % 3) << 2) | ((q / 9 % 3) << 4) | ((q / 27) << 6)) as u8;
         q += 1;
     }
     table
@@ -62,7 +62,7 @@ fn check<const S: usize>(bytes: &[u8], rows: &[i8], stride: usize, offsets: &[i3
 }
 
 struct Constants {
-    digits: [__m512i; 2],
+    table: [__m512i; 2],
     e81: __m512i,
 }
 
@@ -71,13 +71,30 @@ impl Constants {
     #[target_feature(enable = "avx512f,avx512bw")]
     fn new() -> Self {
         // SAFETY: the table has 128 bytes.
-        let digits = unsafe {
+        let table = unsafe {
             [
                 _mm512_loadu_si512(DIGITS.as_ptr().cast()),
                 _mm512_loadu_si512(DIGITS.as_ptr().add(64).cast()),
             ]
         };
-        Self { digits, e81: _mm512_set1_epi8(81) }
+        Self { table, e81: _mm512_set1_epi8(81) }
+    }
+
+    /// The digits of a tile, one a vector, lowest first.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    fn digits(&self, bytes: &[u8], at: usize) -> [__m512i; 5] {
+        let (x, f) = self.split(load(bytes, at));
+        let mask = _mm512_set1_epi8(3);
+        // Bits that a shift brings in from the byte beside fall to the mask. 81 and 162 have 1 and 2 in
+        // their upper two bits.
+        [
+            _mm512_and_si512(x, mask),
+            _mm512_and_si512(_mm512_srli_epi16::<2>(x), mask),
+            _mm512_and_si512(_mm512_srli_epi16::<4>(x), mask),
+            _mm512_and_si512(_mm512_srli_epi16::<6>(x), mask),
+            _mm512_and_si512(_mm512_srli_epi16::<6>(f), mask),
+        ]
     }
 
     /// A vector of bytes to the four lower digits, two bits each, and 81 times the fifth.
@@ -87,7 +104,7 @@ impl Constants {
         // Unsigned: where 81 does not fit the difference wraps to something larger.
         let q = _mm512_min_epu8(v, _mm512_sub_epi8(v, self.e81));
         let q = _mm512_min_epu8(q, _mm512_sub_epi8(q, self.e81));
-        (_mm512_permutex2var_epi8(self.digits[0], q, self.digits[1]), _mm512_sub_epi8(v, q))
+        (_mm512_permutex2var_epi8(self.table[0], q, self.table[1]), _mm512_sub_epi8(v, q))
     }
 }
 
@@ -107,12 +124,8 @@ fn few<const S: usize>(
     for step in 0..steps {
         let mut fields = [[_mm512_setzero_si512(); 5]; 2];
         for (tile, fields) in fields.iter_mut().enumerate() {
-            // SAFETY: `check`: `bytes` holds `steps` pairs of tiles.
-            let v = unsafe {
-                let at = step * STEP_BYTES + tile * TILE_BYTES;
-                _mm512_loadu_si512(bytes.as_ptr().add(at).cast())
-            };
-            let (x, f) = constants.split(v);
+            let at = step * STEP_BYTES + tile * TILE_BYTES;
+            let (x, f) = constants.split(load(bytes, at));
             *fields = [
                 _mm512_and_si512(x, masks[0]),
                 _mm512_and_si512(x, masks[1]),
@@ -154,36 +167,18 @@ fn many<const S: usize>(
 ) {
     let steps = check::<S>(bytes, rows, stride, offsets);
     let constants = Constants::new();
-    let mask = _mm512_set1_epi8(3);
     let mut acc = [[_mm512_setzero_si512(); 2]; S];
     for (acc, offset) in acc.iter_mut().zip(offsets) {
         *acc = [_mm512_set1_epi32(-offset); 2];
     }
     for step in 0..steps {
-        let mut fields = [[_mm512_setzero_si512(); 5]; 2];
-        for (tile, fields) in fields.iter_mut().enumerate() {
-            // SAFETY: `check`: `bytes` holds `steps` pairs of tiles.
-            let v = unsafe {
-                let at = step * STEP_BYTES + tile * TILE_BYTES;
-                _mm512_loadu_si512(bytes.as_ptr().add(at).cast())
-            };
-            let (x, f) = constants.split(v);
-            // Bits that a shift brings in from the byte beside fall to the mask. 81 and 162 have 1
-            // and 2 in their upper two bits.
-            *fields = [
-                _mm512_and_si512(x, mask),
-                _mm512_and_si512(_mm512_srli_epi16::<2>(x), mask),
-                _mm512_and_si512(_mm512_srli_epi16::<4>(x), mask),
-                _mm512_and_si512(_mm512_srli_epi16::<6>(x), mask),
-                _mm512_and_si512(_mm512_srli_epi16::<6>(f), mask),
-            ];
-        }
-        for plane in 0..5 {
+        let first = constants.digits(bytes, step * STEP_BYTES);
+        let second = constants.digits(bytes, step * STEP_BYTES + TILE_BYTES);
+        for (plane, (first, second)) in first.into_iter().zip(second).enumerate() {
             for (slot, acc) in acc.iter_mut().enumerate() {
                 let y = broadcast(rows, slot * stride + step * TILE_COLS + 4 * plane);
-                for tile in 0..2 {
-                    acc[tile] = _mm512_dpbusd_epi32(acc[tile], fields[tile][plane], y);
-                }
+                acc[0] = _mm512_dpbusd_epi32(acc[0], first, y);
+                acc[1] = _mm512_dpbusd_epi32(acc[1], second, y);
             }
         }
     }
@@ -192,6 +187,15 @@ fn many<const S: usize>(
             store(sums, tile, acc);
         }
     }
+}
+
+/// A tile; in bounds by `check`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(bytes: &[u8], at: usize) -> __m512i {
+    debug_assert!(at + TILE_BYTES <= bytes.len());
+    // SAFETY: `check`: `bytes` holds two tiles for every step.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at).cast()) }
 }
 
 /// Four elements in every lane; in bounds by `check`.

@@ -8,6 +8,7 @@ use terntable::{
     Error,
     device::{DeviceName, with_feed},
     generate::{Event, Prompt, Request, generate},
+    import::Sampling,
     usage::Spent,
 };
 
@@ -22,9 +23,15 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
     /// 0 takes the likeliest token; higher draws more freely.
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = super::temperature)]
     #[arg(allow_negative_numbers = true)]
     temperature: f64,
+    /// Draw from so many of the likeliest tokens only.
+    #[arg(long, value_name = "N", value_parser = super::positive)]
+    top_k: Option<usize>,
+    /// Draw from the likeliest tokens only that together have this probability.
+    #[arg(long, value_name = "SHARE", value_parser = super::share)]
+    top_p: Option<f64>,
     /// Seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -41,13 +48,6 @@ pub struct Args {
     /// One JSON object instead of streaming text.
     #[arg(long)]
     json: bool,
-}
-
-fn temperature(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
-        _ => Err("expected a number that is 0 or more".into()),
-    }
 }
 
 #[derive(Serialize)]
@@ -68,11 +68,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let prompt = Prompt::encode(&model, &tokenizer, &args.prompt)?;
     let name = DeviceName::from(args.device);
     let card = args.card.config()?;
-    let end_tokens = checkpoint.config.end_tokens();
+    let end_tokens = checkpoint.end_tokens();
     let request = Request {
         prompt: &prompt,
         max_tokens: args.max_tokens,
-        temperature: args.temperature,
+        sampling: Sampling { temperature: args.temperature, top_k: args.top_k, top_p: args.top_p },
         seed: args.seed,
         end_tokens: &end_tokens,
     };

@@ -4,7 +4,7 @@ use super::{print_json, print_text};
 use std::path::PathBuf;
 use terntable::{
     Error,
-    import::Checkpoint,
+    import::{Checkpoint, Sampling},
     inspect::{Report, inspect},
     pack,
 };
@@ -34,8 +34,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
 fn table(report: &Report) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: String| text += &format!("{name:<18} {value}\n");
-    row("architecture", report.architecture.clone());
-    row("hidden, ffn", format!("{}, {}", report.hidden, report.intermediate));
+    row("architecture", report.architecture.into());
+    row(
+        "hidden, ffn",
+        format!("{}, {} ({} gate)", report.hidden, report.intermediate, report.gate),
+    );
     row(
         "layers, heads",
         format!(
@@ -44,7 +47,15 @@ fn table(report: &Report) -> String {
         ),
     );
     row("vocabulary", report.vocab.to_string());
-    row("context", report.context.to_string());
+    let stretch = report.rope_stretch.map_or(String::new(), |s| format!(", stretched {s} times"));
+    row("context", format!("{} (rotary base {}{stretch})", report.context, report.rope_theta));
+    let norms = match (report.sub_norms, report.linear_norm_eps) {
+        (true, None) => "sub-norms before the output and down projections".into(),
+        (false, None) => "no sub-norms".into(),
+        (true, Some(eps)) => format!("sub-norms, and one in every linear layer (eps {eps:e})"),
+        (false, Some(eps)) => format!("no sub-norms, one in every linear layer (eps {eps:e})"),
+    };
+    row("norms", norms);
     row("head", if report.tied_head { "tied" } else { "separate" }.into());
     row(
         "scale convention",
@@ -60,7 +71,25 @@ fn table(report: &Report) -> String {
         "ternary weights",
         format!("{} ({:.1} % zeros)", report.ternary_weights, 100.0 * report.zeros),
     );
-    row("bytes", report.bytes.to_string());
+    row("bytes", format!("{} in {} files", report.bytes, report.files));
+    row("runs on", report.devices.join(", "));
+    if let Some(kind) = &report.tokenizer {
+        let bytes = if kind.byte_level { ", byte level" } else { "" };
+        let (tokens, added, special) = (kind.tokens, kind.added, kind.special);
+        let text =
+            format!("{}{bytes}, {tokens} tokens, {added} added ({special} special)", kind.model);
+        row("tokenizer", text);
+    }
+    let file = report.template.as_ref().and_then(|path| path.file_name());
+    row("chat template", file.map_or("none".into(), |name| name.to_string_lossy().into_owned()));
+    row("end tokens", format!("{:?}", report.end_tokens));
+    let Sampling { temperature, top_k, top_p } = report.sampling;
+    let limit = |name: &str, value: Option<String>| {
+        value.map_or(String::new(), |value| format!(", {name} {value}"))
+    };
+    let limits = limit("top_k", top_k.map(|k| k.to_string()))
+        + &limit("top_p", top_p.map(|p| p.to_string()));
+    row("sampling", format!("temperature {temperature}{limits}"));
     text += "\n";
     text +=
         &format!("{:<48} {:<6} {:>14} {:>9} {:>7}\n", "tensor", "type", "shape", "bytes", "zeros");

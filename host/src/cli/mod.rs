@@ -1,6 +1,7 @@
 //! Commands and their options.
 
 mod bench;
+mod chat;
 mod estimate;
 mod eval;
 mod generate;
@@ -31,11 +32,13 @@ pub struct Cli {
 enum Command {
     /// Continue a text.
     Generate(generate::Args),
+    /// Talk with a model in a terminal.
+    Chat(chat::Args),
     /// Logits of every position of a token list, for comparing with other software.
     Logits(logits::Args),
     /// Run a device in lockstep with the golden model and compare every value.
     Verify(verify::Args),
-    /// Loss on a text, in nats a character.
+    /// Loss, perplexity and bits a character on a text; compare two devices or two models.
     Eval(eval::Args),
     /// Measure the speed of the CPU on a model, or on random weights of a shape.
     Bench(bench::Args),
@@ -51,6 +54,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Generate(args) => generate::run(&args),
+        Command::Chat(args) => chat::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -164,6 +168,27 @@ fn kv_bits(text: &str) -> Result<KvFormat, String> {
         "4" => Ok(KvFormat::Int4),
         _ => Err("expected 8 or 4".into()),
     }
+}
+
+/// A temperature of a sampler.
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
+        _ => Err("expected a number that is 0 or more".into()),
+    }
+}
+
+/// A share of a whole.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s <= 1.0 => Ok(s),
+        _ => Err("expected a share above 0 and at most 1".into()),
+    }
+}
+
+/// A count of at least one.
+fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or("expected a whole number above 0".into())
 }
 
 /// Prints a report as JSON.

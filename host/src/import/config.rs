@@ -1,20 +1,53 @@
 //! `config.json`.
 
+use super::{
+    Quantization, ScaleConvention, read_json,
+    rope::{Rotary, rotary},
+};
 use crate::Error;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use terntable_golden::{attention::KvFormat, gate::Gate, model::Config};
 
 /// The architectures that import knows.
-const ARCHITECTURES: [&str; 1] = ["BitNetForCausalLM"];
-
-/// What a packed checkpoint's `weight_scale` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScaleConvention {
-    /// `linear_class` `autobitlinear`: the product is multiplied by `weight_scale` (mean |w|).
-    Multiply,
-    /// `linear_class` `bitlinear` or none: the product is divided by `weight_scale` (1 / mean |w|).
-    Divide,
+pub enum Architecture {
+    /// `BitNetForCausalLM`: sub-norms before the output and down projections.
+    BitNet,
+    /// `LlamaForCausalLM` with ternary linear layers: no sub-norms.
+    Llama,
+}
+
+impl Architecture {
+    const ALL: [Architecture; 2] = [Architecture::BitNet, Architecture::Llama];
+
+    /// The class of transformers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Architecture::BitNet => "BitNetForCausalLM",
+            Architecture::Llama => "LlamaForCausalLM",
+        }
+    }
+
+    fn model_type(self) -> &'static str {
+        match self {
+            Architecture::BitNet => "bitnet",
+            Architecture::Llama => "llama",
+        }
+    }
+
+    /// Whether there are norms before the output and down projections.
+    pub fn has_sub_norms(self) -> bool {
+        self == Architecture::BitNet
+    }
+
+    /// What transformers takes when the file does not say: gate, eps of the norms, rotary base.
+    fn defaults(self) -> (&'static str, f32, f32) {
+        match self {
+            Architecture::BitNet => ("relu2", 1e-5, 500_000.0),
+            Architecture::Llama => ("silu", 1e-6, 10_000.0),
+        }
+    }
 }
 
 /// The fields of `config.json` that matter here.
@@ -35,12 +68,12 @@ pub struct CheckpointConfig {
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
     max_position_embeddings: usize,
-    #[serde(default = "default_eps")]
-    rms_norm_eps: f32,
-    hidden_act: String,
+    rms_norm_eps: Option<f32>,
+    hidden_act: Option<String>,
     rope_theta: Option<f32>,
-    rope_parameters: Option<RopeParameters>,
-    rope_scaling: Option<RopeParameters>,
+    rope_parameters: Option<serde_json::Map<String, serde_json::Value>>,
+    rope_scaling: Option<serde_json::Map<String, serde_json::Value>>,
+    partial_rotary_factor: Option<f32>,
     /// Whether the head shares the embedding's rows.
     #[serde(default, deserialize_with = "or_default")]
     pub tie_word_embeddings: bool,
@@ -49,32 +82,13 @@ pub struct CheckpointConfig {
     attention_bias: bool,
     #[serde(default, deserialize_with = "or_default")]
     mlp_bias: bool,
-    quantization_config: Option<Quantization>,
+    /// How linear layers are ternary.
+    #[serde(default, rename = "quantization_config", deserialize_with = "or_default")]
+    pub quantization: Quantization,
 }
-
-#[derive(Debug, Clone, Deserialize)]
-struct RopeParameters {
-    rope_theta: Option<f32>,
-    #[serde(alias = "type")]
-    rope_type: Option<String>,
-    factor: Option<f32>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Quantization {
-    quant_method: Option<String>,
-    linear_class: Option<String>,
-    quantization_mode: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    use_rms_norm: bool,
-    modules_to_not_convert: Option<Vec<String>>,
-}
-
-/// What transformers takes when the file does not say.
-const DEFAULT_THETA: f32 = 500_000.0;
 
 /// A field that is null counts as absent.
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de> + Default,
     D: serde::Deserializer<'de>,
@@ -82,160 +96,163 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn default_eps() -> f32 {
-    1e-5
-}
-
+/// A number or a list of numbers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-enum OneOrMany {
+pub(super) enum OneOrMany {
     One(u32),
     Many(Vec<u32>),
 }
 
+impl OneOrMany {
+    pub fn list(&self) -> Vec<u32> {
+        match self {
+            OneOrMany::One(one) => vec![*one],
+            OneOrMany::Many(many) => many.clone(),
+        }
+    }
+}
+
 impl CheckpointConfig {
-    /// Reads and parses the file; the architecture must be known.
+    /// Reads and parses the file; what it describes must be known here.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = super::read_file(path, "a checkpoint folder needs a config.json")?;
-        let mut config: Self = serde_json::from_slice(&bytes).map_err(|e| Error::File {
-            path: path.into(),
-            text: format!("not the config.json of a language model: {e}"),
-        })?;
+        let mut config: Self = read_json(
+            path,
+            "the config.json of a language model",
+            "a checkpoint folder needs a config.json",
+        )?;
         config.path = path.into();
-        config.check_architecture()?;
+        config.check()?;
         Ok(config)
     }
 
-    fn fail<T>(&self, text: impl Into<String>) -> Result<T, Error> {
-        Err(Error::File { path: self.path.clone(), text: text.into() })
+    fn error(&self, text: impl Into<String>) -> Error {
+        Error::File { path: self.path.clone(), text: text.into() }
     }
 
-    fn check_architecture(&self) -> Result<(), Error> {
-        let known = self.architectures.iter().any(|a| ARCHITECTURES.contains(&a.as_str()))
-            || (self.architectures.is_empty() && self.model_type == "bitnet");
-        if !known {
-            return self.fail(format!(
-                "unknown architecture {:?} (model_type {:?}); this version imports {}",
-                self.architectures,
-                self.model_type,
-                ARCHITECTURES.join(", ")
-            ));
-        }
+    fn check(&self) -> Result<(), Error> {
+        let architecture = self.architecture()?;
         self.gate()?;
         if self.attention_bias || self.mlp_bias {
-            return self
-                .fail("attention_bias or mlp_bias is true; linear layers here have no bias");
-        }
-        let scaling = [&self.rope_parameters, &self.rope_scaling].into_iter().flatten();
-        for rope in scaling {
-            let kind = rope.rope_type.as_deref().unwrap_or("default");
-            if kind != "default" || rope.factor.is_some_and(|f| f != 1.0) {
-                return self.fail(format!(
-                    "rotary scaling (rope_type {kind:?}, factor {:?}); this version knows plain \
-                     rotary embeddings",
-                    rope.factor
-                ));
-            }
-        }
-        self.check_quantization()
-    }
-
-    fn gate(&self) -> Result<Gate, Error> {
-        match self.hidden_act.as_str() {
-            "relu2" => Ok(Gate::Relu2),
-            "silu" => Ok(Gate::Silu),
-            other => self.fail(format!(
-                "hidden_act {other:?}; this version computes the gates \"relu2\" and \"silu\""
-            )),
-        }
-    }
-
-    /// Refuses what would change the results without a trace in the tensors' names.
-    fn check_quantization(&self) -> Result<(), Error> {
-        let Some(quantization) = &self.quantization_config else {
-            return Ok(());
-        };
-        if let Some(method) = quantization.quant_method.as_deref().filter(|m| *m != "bitnet") {
-            return self.fail(format!("quant_method {method:?}; this version reads \"bitnet\""));
-        }
-        if quantization.use_rms_norm {
-            return self.fail(
-                "use_rms_norm is true: every linear layer has a norm of its own; this version does \
-                 not compute those",
+            return Err(
+                self.error("attention_bias or mlp_bias is true; linear layers here have no bias")
             );
         }
-        let kept = quantization.modules_to_not_convert.iter().flatten();
-        if let Some(name) = kept.into_iter().find(|name| *name != "lm_head") {
-            return self.fail(format!(
-                "modules_to_not_convert names {name:?}; only lm_head may stay unquantised here"
+        if self.rope_parameters.is_some()
+            && self.rope_scaling.is_some()
+            && self.rope_parameters != self.rope_scaling
+        {
+            return Err(self.error("rope_parameters and rope_scaling differ; expected one of them"));
+        }
+        if self.partial_rotary_factor.is_some_and(|share| share != 1.0) {
+            return Err(
+                self.error("partial_rotary_factor is not 1; this version rotates whole heads")
+            );
+        }
+        self.quantization.check().map_err(|text| self.error(text))?;
+        if architecture == Architecture::Llama && !self.quantization.says_ternary() {
+            return Err(self.error(
+                "an ordinary Llama model: quantization_config has no quant_method \"bitnet\", so its \
+                 weights are not ternary; this version runs ternary models",
             ));
+        }
+        if !architecture.has_sub_norms() && self.norm_eps()? == 0.0 {
+            return Err(
+                self.error("rms_norm_eps is 0; a model without sub-norms needs a positive one")
+            );
         }
         Ok(())
     }
 
-    /// The architecture's name.
-    pub fn architecture(&self) -> &str {
-        self.architectures.first().map_or(&self.model_type, String::as_str)
+    /// The architecture: by `architectures`, or by `model_type` where that is absent.
+    pub fn architecture(&self) -> Result<Architecture, Error> {
+        let known = |a: &Architecture| {
+            self.architectures.iter().any(|name| name == a.as_str())
+                || (self.architectures.is_empty() && self.model_type == a.model_type())
+        };
+        Architecture::ALL.into_iter().find(known).ok_or_else(|| {
+            self.error(format!(
+                "unknown architecture {:?} (model_type {:?}); this version imports {}",
+                self.architectures,
+                self.model_type,
+                Architecture::ALL.map(Architecture::as_str).join(", ")
+            ))
+        })
+    }
+
+    fn gate(&self) -> Result<Gate, Error> {
+        let (default, ..) = self.architecture()?.defaults();
+        match self.hidden_act.as_deref().unwrap_or(default) {
+            "relu2" => Ok(Gate::Relu2),
+            "silu" => Ok(Gate::Silu),
+            other => Err(self.error(format!(
+                "hidden_act {other:?}; this version computes the gates \"relu2\" and \"silu\""
+            ))),
+        }
+    }
+
+    fn norm_eps(&self) -> Result<f32, Error> {
+        let (_, default, _) = self.architecture()?.defaults();
+        Ok(self.rms_norm_eps.unwrap_or(default))
+    }
+
+    fn head_dim(&self) -> Result<usize, Error> {
+        let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
+        match self.head_dim {
+            Some(head_dim) if heads > 0 => Ok(head_dim),
+            None if heads > 0 && hidden.is_multiple_of(heads) => Ok(hidden / heads),
+            _ => Err(self.error(format!(
+                "hidden_size {hidden} does not divide into {heads} heads and head_dim is not given"
+            ))),
+        }
+    }
+
+    /// What the rotary table is made of.
+    pub fn rotary(&self) -> Result<Rotary, Error> {
+        let (.., default) = self.architecture()?.defaults();
+        let fields = self.rope_parameters.as_ref().or(self.rope_scaling.as_ref());
+        let theta = self.rope_theta.unwrap_or(default);
+        rotary(fields, theta, self.head_dim()?, self.max_position_embeddings)
+            .map_err(|text| self.error(text))
     }
 
     /// The golden model's configuration, checked.
     pub fn model(&self) -> Result<Config, Error> {
+        let head_dim = self.head_dim()?;
         let heads = self.num_attention_heads;
-        if heads == 0 || (self.head_dim.is_none() && !self.hidden_size.is_multiple_of(heads)) {
-            return self.fail(format!(
-                "hidden_size {} does not divide into {heads} heads and head_dim is not given",
-                self.hidden_size
-            ));
-        }
-        let in_parameters = self.rope_parameters.as_ref().and_then(|r| r.rope_theta);
-        let config = Config {
+        let mut config = Config {
             hidden: self.hidden_size,
             intermediate: self.intermediate_size,
             layers: self.num_hidden_layers,
             heads,
             kv_heads: self.num_key_value_heads.unwrap_or(heads),
-            head_dim: self.head_dim.unwrap_or(self.hidden_size / heads),
+            head_dim,
             vocab: self.vocab_size,
             context: self.max_position_embeddings,
-            rope_theta: in_parameters.or(self.rope_theta).unwrap_or(DEFAULT_THETA),
-            norm_eps: self.rms_norm_eps,
+            rope_theta: 1.0,
+            norm_eps: self.norm_eps()?,
             gate: self.gate()?,
             kv: KvFormat::Int8,
         };
-        config.check().or_else(|e| self.fail(e.to_string()))?;
+        // Before the divisors of the rotary frequencies: head_dim has a limit.
+        config.check().map_err(|e| self.error(e.to_string()))?;
+        config.rope_theta = self.rotary()?.theta;
+        config.check().map_err(|e| self.error(e.to_string()))?;
         Ok(config)
     }
 
     /// What `weight_scale` means in this checkpoint.
     pub fn scale_convention(&self) -> Result<ScaleConvention, Error> {
-        let quantization = self.quantization_config.as_ref();
-        match quantization.and_then(|q| q.linear_class.as_deref()) {
-            None | Some("bitlinear") => Ok(ScaleConvention::Divide),
-            Some("autobitlinear") => Ok(ScaleConvention::Multiply),
-            Some(other) => self.fail(format!(
-                "quantization_config.linear_class {other:?}; expected \"bitlinear\" (the scale \
-                 divides) or \"autobitlinear\" (the scale multiplies)"
-            )),
-        }
+        self.quantization.scale_convention().map_err(|text| self.error(text))
     }
 
-    /// Whether the file says how its weights are quantised; without that, unpacked weights are
-    /// quantised on load all the same.
-    pub fn says_quantized(&self) -> bool {
-        self.quantization_config.as_ref().is_some_and(|q| q.quant_method.is_some())
+    /// Whether real weights are made ternary on load: the file says so, or nothing about it.
+    pub fn ternary_on_load(&self) -> bool {
+        self.quantization.mode() == Some("online") || !self.quantization.says_ternary()
     }
 
-    /// `offline` (packed) or `online` (unpacked), where the file says it.
-    pub fn quantization_mode(&self) -> Option<&str> {
-        self.quantization_config.as_ref()?.quantization_mode.as_deref()
-    }
-
-    /// Tokens that end a text.
+    /// Tokens that end a text, by this file.
     pub fn end_tokens(&self) -> Vec<u32> {
-        match &self.eos_token_id {
-            None => Vec::new(),
-            Some(OneOrMany::One(token)) => vec![*token],
-            Some(OneOrMany::Many(tokens)) => tokens.clone(),
-        }
+        self.eos_token_id.as_ref().map_or(Vec::new(), OneOrMany::list)
     }
 }

@@ -2,6 +2,22 @@
 
 use crate::Error;
 use std::path::{Path, PathBuf};
+use tokenizers::{ModelWrapper, PreTokenizerWrapper};
+
+/// A tokenizer, described.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TokenizerKind {
+    /// `BPE`, `Unigram`, `WordPiece` or `WordLevel`.
+    pub model: &'static str,
+    /// Whether it works on bytes, so that every text has tokens.
+    pub byte_level: bool,
+    /// Tokens, added ones included.
+    pub tokens: usize,
+    /// Tokens that were added to those of the model.
+    pub added: usize,
+    /// Of these, special ones, which decoding leaves out.
+    pub special: usize,
+}
 
 /// A tokenizer that fits its model's vocabulary.
 #[derive(Debug)]
@@ -36,6 +52,41 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
         let encoding = guarded(|| self.inner.encode(text, true)).map_err(|e| self.fail(&e))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Text that names its special tokens itself, as chat templates do, to tokens.
+    pub fn encode_whole(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = guarded(|| self.inner.encode(text, false)).map_err(|e| self.fail(&e))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> TokenizerKind {
+        fn on_bytes(pre: &PreTokenizerWrapper) -> bool {
+            match pre {
+                PreTokenizerWrapper::ByteLevel(_) => true,
+                PreTokenizerWrapper::Sequence(parts) => parts.as_ref().iter().any(on_bytes),
+                _ => false,
+            }
+        }
+        let added = self.inner.get_added_tokens_decoder();
+        TokenizerKind {
+            model: match self.inner.get_model() {
+                ModelWrapper::BPE(_) => "BPE",
+                ModelWrapper::WordPiece(_) => "WordPiece",
+                ModelWrapper::WordLevel(_) => "WordLevel",
+                ModelWrapper::Unigram(_) => "Unigram",
+            },
+            byte_level: self.inner.get_pre_tokenizer().is_some_and(on_bytes),
+            tokens: self.inner.get_vocab_size(true),
+            added: added.len(),
+            special: added.values().filter(|token| token.special).count(),
+        }
+    }
+
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
     }
 
     /// Tokens to text; special tokens are left out.

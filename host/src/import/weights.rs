@@ -3,7 +3,7 @@
 use super::{ScaleConvention, Stored, TensorFiles};
 use crate::Error;
 use safetensors::Dtype;
-use std::{cell::RefCell, collections::BTreeSet};
+use std::ops::Range;
 use terntable_golden::ternary::Ternary;
 
 /// Rows of a packed matrix of `rows` rows: four codes of two bits a byte.
@@ -41,41 +41,19 @@ pub fn unpack_codes(bytes: &[u8], rows: usize, cols: usize) -> PackedCodes {
 }
 
 /// Reads tensors of a checkpoint with every check.
+#[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    tensors: &'a TensorFiles,
-    convention: ScaleConvention,
-    read: RefCell<BTreeSet<String>>,
+    /// The files.
+    pub tensors: &'a TensorFiles,
+    /// What scales mean.
+    pub convention: ScaleConvention,
+    /// Whether real weights without a scale are made ternary.
+    pub ternary_on_load: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of these files.
-    pub fn new(tensors: &'a TensorFiles, convention: ScaleConvention) -> Self {
-        Self { tensors, convention, read: RefCell::default() }
-    }
-
-    /// Refuses tensors that the model would have used and nothing read: more layers than
-    /// `config.json` says, biases, norms of another architecture.
-    pub fn check_all_read(&self) -> Result<(), Error> {
-        let read = self.read.borrow();
-        let meant = |name: &&str| {
-            name.ends_with(".bias")
-                || (name.starts_with("model.layers.") && !name.ends_with("rotary_emb.inv_freq"))
-        };
-        match self.tensors.names().filter(|name| !read.contains(*name)).find(meant) {
-            None => Ok(()),
-            Some(name) => Err(Error::Tensor {
-                path: self.tensors.path().into(),
-                tensor: name.into(),
-                text:
-                    "is in the file and has no place in the model that config.json describes; the \
-                       results would be wrong without it"
-                        .into(),
-            }),
-        }
-    }
-
-    fn get(&self, name: &str) -> Result<Stored<'a>, Error> {
-        self.read.borrow_mut().insert(name.into());
+    /// A tensor that must be there.
+    pub fn get(&self, name: &str) -> Result<Stored<'a>, Error> {
         self.tensors.get(name).ok_or_else(|| Error::Tensor {
             path: self.tensors.path().into(),
             tensor: name.into(),
@@ -83,117 +61,111 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A real tensor of the given shape; every value must be finite.
-    pub fn real(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+    /// A real vector of `n` elements; every value must be finite.
+    pub fn vector(&self, name: &str, n: usize) -> Result<Vec<f32>, Error> {
         let stored = self.get(name)?;
-        expect_shape(&stored, name, shape)?;
-        let values = real_values(&stored, name)?;
-        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-            let text = format!("element {at} is {}; expected finite numbers", values[at]);
-            return Err(wrong(&stored, name, text));
-        }
-        Ok(values)
+        expect_shape(&stored, &[n])?;
+        reals(&stored, 0..n)
     }
 
-    /// A ternary matrix: packed (`uint8` with a scale), real (quantised here), or real numbers that
-    /// are trits already, with a scale.
+    /// Rows of a real matrix of `rows x cols`; every value must be finite.
+    pub fn rows(
+        &self,
+        name: &str,
+        (rows, cols): (usize, usize),
+        range: Range<usize>,
+    ) -> Result<Vec<f32>, Error> {
+        let stored = self.get(name)?;
+        expect_shape(&stored, &[rows, cols])?;
+        reals(&stored, range.start * cols..range.end * cols)
+    }
+
+    /// A ternary matrix: packed (`uint8` with a scale), real numbers that are trits already, with a
+    /// scale, or real weights (made ternary here).
     pub fn ternary(&self, name: &str, rows: usize, cols: usize) -> Result<Ternary, Error> {
-        let tensor = format!("{name}.weight");
-        let stored = self.get(&tensor)?;
-        if stored.dtype != Dtype::U8 {
-            let real = self.real(&tensor, &[rows, cols])?;
-            if self.tensors.get(&format!("{name}.weight_scale")).is_none() {
-                return Ok(Ternary::absmean(rows, cols, &real)?);
-            }
-            // A scale beside real numbers: they are the trits themselves, or nothing that we know.
-            if let Some(w) = real.iter().find(|w| ![-1.0, 0.0, 1.0].contains(*w)) {
-                let text = format!(
-                    "holds {w} and has a weight_scale; expected -1, 0 and 1 beside a scale, or real \
-                     weights without one"
-                );
-                return Err(wrong(&stored, &tensor, text));
-            }
-            let trits = real.iter().map(|w| *w as i8).collect();
-            return Ok(Ternary::new(rows, cols, trits, self.scale(name)?)?);
+        let stored = self.get(&format!("{name}.weight"))?;
+        if stored.dtype == Dtype::U8 {
+            expect_shape(&stored, &[packed_rows(rows), cols])?;
+            let codes = unpack_codes(&stored.bytes()?, rows, cols);
+            return match codes.illegal {
+                0 => Ok(Ternary::new(rows, cols, codes.weights, self.scale(name)?)?),
+                n => Err(stored.wrong(format!(
+                    "{n} weights have the code 3; expected 0, 1 or 2: the tensor is damaged"
+                ))),
+            };
         }
-        expect_shape(&stored, &tensor, &[packed_rows(rows), cols])?;
-        let codes = unpack_codes(stored.bytes, rows, cols);
-        if codes.illegal > 0 {
-            let text = format!(
-                "{} weights have the code 3; expected 0, 1 or 2: the tensor is damaged",
-                codes.illegal
-            );
-            return Err(wrong(&stored, &tensor, text));
+        expect_shape(&stored, &[rows, cols])?;
+        let real = reals(&stored, 0..rows * cols)?;
+        if self.tensors.get(&format!("{name}.weight_scale")).is_none() {
+            return match self.ternary_on_load {
+                true => Ok(Ternary::absmean(rows, cols, &real)?),
+                false => Err(stored.wrong(
+                    "real weights without a weight_scale; expected packed ones by config.json, or \
+                     quantization_mode \"online\"",
+                )),
+            };
         }
-        Ok(Ternary::new(rows, cols, codes.weights, self.scale(name)?)?)
+        // A scale beside real numbers: they are the trits themselves, or nothing that we know.
+        if let Some(w) = real.iter().find(|w| ![-1.0, 0.0, 1.0].contains(*w)) {
+            return Err(stored.wrong(format!(
+                "holds {w} and has a weight_scale; expected -1, 0 and 1 beside a scale, or real weights \
+                 without one"
+            )));
+        }
+        let trits = real.iter().map(|w| *w as i8).collect();
+        Ok(Ternary::new(rows, cols, trits, self.scale(name)?)?)
     }
 
     /// The multiplier of a packed matrix.
     fn scale(&self, name: &str) -> Result<f32, Error> {
-        let tensor = format!("{name}.weight_scale");
-        let stored = self.get(&tensor)?;
-        let elements: usize = stored.shape.iter().product();
-        if elements != 1 {
+        let stored = self.get(&format!("{name}.weight_scale"))?;
+        if stored.shape.iter().product::<usize>() != 1 {
             let text = format!("shape {:?}; expected one scale a matrix", stored.shape);
-            return Err(wrong(&stored, &tensor, text));
+            return Err(stored.wrong(text));
         }
-        let stored_scale = real_values(&stored, &tensor)?[0];
+        let mut found = f32::NAN;
+        stored.reals(0..1, |values| {
+            found = values[0];
+            Ok(())
+        })?;
         let scale = match self.convention {
-            ScaleConvention::Multiply => stored_scale,
-            ScaleConvention::Divide => 1.0 / stored_scale,
+            ScaleConvention::Multiply => found,
+            ScaleConvention::Divide => 1.0 / found,
         };
-        if !(scale.is_finite() && scale > 0.0) {
-            let text = format!("the scale is {stored_scale}; expected a positive finite number");
-            return Err(wrong(&stored, &tensor, text));
+        match scale.is_finite() && scale > 0.0 {
+            true => Ok(scale),
+            false => {
+                Err(stored
+                    .wrong(format!("the scale is {found}; expected a positive finite number")))
+            }
         }
-        Ok(scale)
     }
 }
 
-fn wrong(stored: &Stored<'_>, name: &str, text: String) -> Error {
-    Error::Tensor { path: stored.path.into(), tensor: name.into(), text }
-}
-
-fn expect_shape(stored: &Stored<'_>, name: &str, shape: &[usize]) -> Result<(), Error> {
-    if stored.shape == shape {
-        return Ok(());
-    }
-    let text = format!(
-        "shape {:?}; expected {shape:?} by config.json: the two files do not belong together",
-        stored.shape
-    );
-    Err(wrong(stored, name, text))
-}
-
-/// The values of a real tensor; f32, bf16 and f16 are read.
-pub fn real_values(stored: &Stored<'_>, name: &str) -> Result<Vec<f32>, Error> {
-    let pairs = || stored.bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-    match stored.dtype {
-        Dtype::F32 => Ok(stored
-            .bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect()),
-        Dtype::BF16 => Ok(pairs().map(|b| f32::from_bits(u32::from(b) << 16)).collect()),
-        Dtype::F16 => Ok(pairs().map(half_to_single).collect()),
-        other => Err(wrong(
-            stored,
-            name,
-            format!("elements of type {other:?}; expected F32, BF16 or F16"),
-        )),
+fn expect_shape(stored: &Stored<'_>, shape: &[usize]) -> Result<(), Error> {
+    match stored.shape == shape {
+        true => Ok(()),
+        false => Err(stored.wrong(format!(
+            "shape {:?}; expected {shape:?} by config.json: the two files do not belong together",
+            stored.shape
+        ))),
     }
 }
 
-/// IEEE binary16 to binary32, exact.
-fn half_to_single(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * 2.0_f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2.0_f32.powi(exponent - 25),
-    }
+/// Elements of a tensor; every one must be finite.
+fn reals(stored: &Stored<'_>, elements: Range<usize>) -> Result<Vec<f32>, Error> {
+    let first = elements.start;
+    let mut all = Vec::with_capacity(elements.len());
+    stored.reals(elements, |values| {
+        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            let (at, found) = (first + all.len() + at, values[at]);
+            let text = format!("element {at} is {found}; expected finite numbers");
+            return Err(stored.wrong(text));
+        }
+        all.extend_from_slice(values);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -211,16 +183,5 @@ mod tests {
         // Five rows: R = 2, row 4 is byte row 0 again, third code.
         let codes = unpack_codes(&[byte([2, 1, 0, 1]), byte([1, 1, 1, 1])], 5, 1);
         assert_eq!(codes.weights, [1, 0, 0, 0, -1]);
-    }
-
-    #[test]
-    fn halves_convert_exactly() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2.0_f32.powi(-24)), (0x7bff, 65504.0)]
-        {
-            assert_eq!(half_to_single(bits), value);
-        }
-        assert!(half_to_single(0x7e00).is_nan());
-        assert_eq!(half_to_single(0xfc00), f32::NEG_INFINITY);
     }
 }

@@ -3,6 +3,9 @@
 mod checkpoint;
 #[path = "../common/mod.rs"]
 mod common;
+mod files;
+mod fuzz;
+mod llama;
 
 use checkpoint::{Checkpoint, real};
 use common::terntable;
@@ -34,8 +37,11 @@ fn expect_refusal(args: &[&str], parts: &[&str]) {
 
 /// Damages a good checkpoint and expects `generate` to refuse it.
 fn damaged(damage: impl FnOnce(&mut Checkpoint), parts: &[&str]) {
+    damaged_from(Checkpoint::new(), damage, parts);
+}
+
+fn damaged_from(mut checkpoint: Checkpoint, damage: impl FnOnce(&mut Checkpoint), parts: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let mut checkpoint = Checkpoint::new();
     damage(&mut checkpoint);
     checkpoint.write(folder.path());
     refused("generate", folder.path(), parts);
@@ -147,7 +153,10 @@ fn wrong_configurations() {
         |c| c.config["quantization_config"]["linear_class"] = json!("other"),
         &["linear_class", "bitlinear"],
     );
-    damaged(|c| c.config["quantization_config"]["use_rms_norm"] = json!(true), &["use_rms_norm"]);
+    damaged(
+        |c| c.config["quantization_config"]["use_rms_norm"] = json!(true),
+        &["q_proj.rms_norm.weight", "missing"],
+    );
     damaged(
         |c| c.config["quantization_config"]["modules_to_not_convert"] = json!(["down_proj"]),
         &["down_proj", "lm_head"],
@@ -257,6 +266,7 @@ fn shards_follow_their_index() {
             bytes.fill(0x3f);
         }
     }
+    other.tensors.insert("unused".into(), (Dtype::F32, vec![1], real(&[1.0])));
     other.write(folder.path());
     fs::rename(file("model.safetensors"), file("z.safetensors")).unwrap();
     let places: serde_json::Map<_, _> =
@@ -266,7 +276,10 @@ fn shards_follow_their_index() {
     map["weight_map"]["unused"] = json!("z.safetensors");
     fs::write(&index, map.to_string()).unwrap();
     assert_eq!(logits(), expected);
-    map["weight_map"]["unused"] = json!("../z.safetensors");
+    map["weight_map"]["nowhere"] = json!("z.safetensors");
+    fs::write(&index, map.to_string()).unwrap();
+    refused("logits", folder.path(), &["index.json", "nowhere", "z.safetensors", "does not hold"]);
+    map["weight_map"]["nowhere"] = json!("../z.safetensors");
     fs::write(&index, map.to_string()).unwrap();
     refused("logits", folder.path(), &["../z.safetensors", "beside the index"]);
 }
