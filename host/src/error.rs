@@ -51,6 +51,9 @@ pub enum Error {
     /// The golden model's refusal.
     #[error(transparent)]
     Model(#[from] terntable_golden::Error),
+    /// A GGUF file that is refused.
+    #[error(transparent)]
+    Gguf(#[from] terntable_gguf::Error),
     /// The simulated card failed.
     #[error("simulated card: {0}")]
     Simulator(String),

@@ -11,6 +11,7 @@
 
 pub mod card;
 pub mod card_lockstep;
+pub mod convert;
 pub mod cpu;
 pub mod device;
 pub mod error;

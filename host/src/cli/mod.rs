@@ -1,5 +1,6 @@
 //! Commands and their options.
 
+mod convert;
 mod estimate;
 mod eval;
 mod generate;
@@ -13,7 +14,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
-use terntable::{Error, device::DeviceName, import::Checkpoint};
+use terntable::{Error, device::DeviceName, import::AnyCheckpoint};
 use terntable_golden::{attention::KvFormat, card::config::CardConfig, head::HeadMode};
 
 /// Ternary language models by table lookup: golden model, CPU and simulated card, bit for bit.
@@ -40,7 +41,9 @@ enum Command {
     Estimate(estimate::Args),
     /// Pack a checkpoint into an image for a card.
     Pack(pack::Args),
-    /// Explain a checkpoint or a card image: sizes, formats, sections, programs; warn of damage.
+    /// Convert a checkpoint: Hugging Face folder, GGUF file, card image.
+    Convert(convert::Args),
+    /// Explain a checkpoint (folder or GGUF) or a card image: sizes, formats, programs; warn of damage.
     Inspect(inspect::Args),
 }
 
@@ -53,6 +56,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Eval(args) => eval::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
 }
@@ -60,14 +64,14 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 /// The model to run.
 #[derive(Debug, clap::Args)]
 struct ModelArg {
-    /// Checkpoint folder (config.json, model.safetensors, tokenizer.json).
+    /// Checkpoint folder (config.json, model.safetensors, tokenizer.json) or GGUF file.
     #[arg(long, value_name = "PATH", default_value_os_t = bundled_model())]
     model: PathBuf,
 }
 
 impl ModelArg {
-    fn open(&self) -> Result<Checkpoint, Error> {
-        Checkpoint::open(&self.model)
+    fn open(&self) -> Result<AnyCheckpoint, Error> {
+        AnyCheckpoint::open(&self.model)
     }
 }
 

@@ -1,11 +1,14 @@
 //! Checkpoints as Hugging Face stores them: `config.json`, `model.safetensors` (or shards with an
 //! index), `tokenizer.json`. Packed and unpacked BitNet weights load as they are.
 
+mod any;
 mod config;
 mod files;
+pub mod gguf;
 mod tokenizer;
 mod weights;
 
+pub use any::AnyCheckpoint;
 pub use config::{CheckpointConfig, ScaleConvention};
 pub use files::{Stored, TensorFiles};
 pub use tokenizer::Tokenizer;
