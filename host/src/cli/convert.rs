@@ -50,6 +50,7 @@ enum EmbeddingArg {
     F32,
     F16,
     Bf16,
+    #[value(name = "q8_0")]
     Q8_0,
 }
 

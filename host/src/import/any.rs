@@ -2,8 +2,9 @@
 
 use super::{Checkpoint, Tokenizer, gguf::GgufCheckpoint, read_layer, weights::Reader};
 use crate::Error;
-use std::{ops::Range, path::Path};
+use std::{io::Read, ops::Range, path::Path};
 use terntable_golden::{
+    card::image::MAGIC,
     head::Head,
     model::{Config, Layer, Model},
     rope::Rope,
@@ -22,6 +23,7 @@ impl AnyCheckpoint {
     /// Opens a GGUF file or a folder.
     pub fn open(path: &Path) -> Result<Self, Error> {
         if path.is_file() {
+            refuse_image(path)?;
             return Ok(Self::Gguf(Box::new(GgufCheckpoint::open(path)?)));
         }
         Ok(Self::Folder(Box::new(Checkpoint::open(path)?)))
@@ -147,6 +149,18 @@ impl AnyCheckpoint {
             config,
         })
     }
+}
+
+/// An image has no checkpoint in it.
+fn refuse_image(path: &Path) -> Result<(), Error> {
+    let mut magic = [0; MAGIC.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    if read.is_err() || magic != MAGIC {
+        return Ok(());
+    }
+    let text = "is a card image, of which no checkpoint can be made; give the checkpoint folder or the \
+                GGUF file from which it was packed";
+    Err(Error::File { path: path.into(), text: text.into() })
 }
 
 fn reader(folder: &Checkpoint) -> Result<Reader<'_>, Error> {

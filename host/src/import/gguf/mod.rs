@@ -135,6 +135,11 @@ impl GgufCheckpoint {
     /// The tokenizer that the file's keys describe.
     pub fn tokenizer(&self) -> Result<Tokenizer, Error> {
         let pieces = Pieces::read(&self.gguf)?;
+        let (count, vocab) = (pieces.count(), self.config.vocab);
+        if count != vocab {
+            let text = format!("{count} tokens; expected {vocab}, the rows of {EMBEDDING}");
+            return Err(self.gguf.key_error(tokenizer::TOKENS, text).into());
+        }
         let json = tokenizer_json(&pieces).to_string();
         Tokenizer::parse(self.gguf.path(), json.as_bytes(), self.config.vocab)
     }

@@ -19,7 +19,7 @@ mod kind {
 
 const MODEL: &str = "tokenizer.ggml.model";
 const PRE: &str = "tokenizer.ggml.pre";
-const TOKENS: &str = "tokenizer.ggml.tokens";
+pub const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
 const SCORES: &str = "tokenizer.ggml.scores";
@@ -172,7 +172,7 @@ impl Pieces {
             "gpt2" => {
                 let merges = gguf.strings(MERGES)?.ok_or_else(|| missing(MERGES))?;
                 let pre = pre(gguf, &seen, &mut warnings)?;
-                Joining::Merges(pre, pairs(gguf, merges)?)
+                Joining::Merges(pre, pairs(gguf, merges, &seen)?)
             }
             "llama" => {
                 let scores = gguf.reals(SCORES)?.ok_or_else(|| missing(SCORES))?;
@@ -400,13 +400,23 @@ fn pre(
 }
 
 /// Merges `"a b"` as pairs.
-fn pairs(gguf: &Gguf, merges: Vec<&str>) -> Result<Vec<(String, String)>, Error> {
-    let pair = |(index, merge): (usize, &str)| match merge.split_once(' ') {
-        Some((a, b)) if !a.is_empty() && !b.is_empty() => Ok((a.to_string(), b.to_string())),
-        _ => {
-            let text =
-                format!("item {index} is {merge:?}; expected two pieces with a space between");
-            Err(gguf.key_error(MERGES, text).into())
+fn pairs(
+    gguf: &Gguf,
+    merges: Vec<&str>,
+    tokens: &HashMap<&String, usize>,
+) -> Result<Vec<(String, String)>, Error> {
+    let pair = |(index, merge): (usize, &str)| {
+        let wrong = |what: String| {
+            let text = format!("item {index} is {merge:?}; {what}: the file is damaged");
+            Error::from(gguf.key_error(MERGES, text))
+        };
+        let Some((a, b)) = merge.split_once(' ') else {
+            return Err(wrong("expected two pieces with a space between".into()));
+        };
+        let parts = [a.to_string(), b.to_string(), [a, b].concat()];
+        match parts.iter().find(|part| !tokens.contains_key(part)) {
+            Some(part) => Err(wrong(format!("{part:?} is no token"))),
+            None => Ok((a.to_string(), b.to_string())),
         }
     };
     merges.into_iter().enumerate().map(pair).collect()
