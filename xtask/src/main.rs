@@ -91,7 +91,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::Cycles(a) => cycles::run(&a.rest),
         Command::Parity(a) => {
             process::run("cargo", &["build", "--release", "-p", "terntable"])?;
-            process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)
+            process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)?;
+            process::script(Group::Parity, "scripts/gguf/llama_cpp.py", &[])
         }
         Command::Train(a) => process::script(Group::Parity, "scripts/train/train.py", &a.rest),
     }
