@@ -48,6 +48,8 @@ def types(rng):
     ternary = rng.integers(-1, 2, (ROWS, 512)).astype(np.float32) * np.float32(0.37)
     ternary[1, :256] = 0
     real = rng.standard_normal((ROWS, 512)).astype(np.float32)
+    # Halves, which round away from zero: d is 1 here.
+    real[0, :8] = [127, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 3.5]
     for name in ("TQ1_0", "TQ2_0", "Q8_0"):
         source = real if name == "Q8_0" else ternary
         data = gguf.quants.quantize(source, KIND[name])

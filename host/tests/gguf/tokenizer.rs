@@ -130,6 +130,23 @@ fn special_tokens_stand_where_the_file_says() {
     assert_eq!(of(&file).encode("hello").unwrap(), [265, 259]);
 }
 
+#[test]
+fn turns_end_by_key_or_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let ends = |file: &File| {
+        AnyCheckpoint::open(&write(folder.path(), file)).unwrap().end_tokens().unwrap()
+    };
+    let mut file = File::model("bitnet", Stored::Tq2_0);
+    let mut tokens: Vec<String> = (0..256_u32).map(byte_character).collect();
+    tokens.extend((256..272).map(|id| format!("[PAD{id}]")));
+    tokens[270] = "<|eot_id|>".into();
+    file.key("tokenizer.ggml.tokens", 9, strings(&tokens));
+    assert_eq!(ends(&file), [262, 270]);
+    file.u32("tokenizer.ggml.eot_token_id", 265);
+    file.u32("tokenizer.ggml.eom_token_id", 262);
+    assert_eq!(ends(&file), [262, 265]);
+}
+
 /// SentencePiece's BPE by its definition: merge the adjacent pair whose union has the highest score,
 /// the first of equals; what is no token becomes bytes.
 fn by_scores(ids: &HashMap<String, u32>, scores: &[f32], text: &str) -> Vec<u32> {
@@ -184,7 +201,8 @@ fn scores_merge_as_sentencepiece_does() {
         tensor.shape[1] = vocab as u64;
         tensor.bytes = f32s(&crate::file::real(1, 256 * vocab));
     }
-    let scores: Vec<f32> = (0..vocab).map(|id| -((id as f32) - 258.0).max(0.0)).collect();
+    // Distinct, and in another order than the tokens.
+    let scores: Vec<f32> = (0..vocab).map(|id| -((id * 37 % 311) as f32)).collect();
     let numbers = |kind: u32, bytes: Vec<u8>| {
         [&kind.to_le_bytes()[..], &(vocab as u64).to_le_bytes(), &bytes].concat()
     };

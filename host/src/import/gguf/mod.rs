@@ -144,11 +144,18 @@ impl GgufCheckpoint {
         Tokenizer::parse(self.gguf.path(), json.as_bytes(), self.config.vocab)
     }
 
-    /// Tokens that end a text.
+    /// Tokens that end a text. A file that does not say what ends a turn has it by name, as llama.cpp
+    /// finds it: the keys of old converters lack it.
     pub fn end_tokens(&self) -> Result<Vec<u32>, Error> {
         let mut tokens = Vec::new();
         for name in ["eos", "eot", "eom"] {
             tokens.extend(tokenizer::special(&self.gguf, name)?.filter(|t| !tokens.contains(t)));
+        }
+        if tokenizer::special(&self.gguf, "eot")?.is_none() {
+            let pieces = self.gguf.strings(tokenizer::TOKENS)?.unwrap_or_default();
+            let ends = |piece: &&str| tokenizer::TURN_ENDS.contains(piece);
+            let by_name = pieces.iter().position(ends).map(|id| id as u32);
+            tokens.extend(by_name.filter(|id| !tokens.contains(id)));
         }
         Ok(tokens)
     }

@@ -24,6 +24,9 @@ const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
 const SCORES: &str = "tokenizer.ggml.scores";
 
+/// What ends a turn, by name.
+pub const TURN_ENDS: [&str; 4] = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|endoftext|>"];
+
 /// Longest token of a vocabulary with scores: its merges are found by trying every cut.
 const MAX_SCORED: usize = 512;
 
