@@ -172,7 +172,7 @@ mod tests {
         (0..n as u64)
             .map(|i| {
                 let bits = mix(seed ^ i << 40);
-                if seed % 5 == 0 && bits % 50 == 0 {
+                if seed.is_multiple_of(5) && bits.is_multiple_of(50) {
                     return special[(bits >> 8) as usize % special.len()];
                 }
                 let power = (bits >> 40) % 17;

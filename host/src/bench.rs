@@ -1,6 +1,6 @@
 //! How fast the CPU runs a model: prompts, decode, memory.
 
-use crate::{Error, estimate::shapes::Shape, import::Checkpoint};
+use crate::{Error, estimate::shapes::Shape, import::AnyCheckpoint};
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -82,7 +82,7 @@ pub fn open(model: &str, cache: &Path, threads: usize) -> Result<(Cpu, f64), Err
             ));
         }
         None => {
-            let checkpoint = Checkpoint::open(Path::new(model))?;
+            let checkpoint = AnyCheckpoint::open(Path::new(model))?;
             Image::build(&mut ModelParts::new(&checkpoint.model()?, model), &mut |_, _| {})?
         }
     };

@@ -3,7 +3,7 @@
 use crate::{
     Error,
     generate::{Event, Prompt, Request, go_on},
-    import::{Checkpoint, Message, Sampling, Template, Tokenizer},
+    import::{AnyCheckpoint, Message, Sampling, Template, Tokenizer},
     runner::Feed,
 };
 use terntable_golden::model::Model;
@@ -49,12 +49,12 @@ pub struct Answer {
 impl<'a> Conversation<'a> {
     /// An empty conversation.
     pub fn new(
-        checkpoint: &Checkpoint,
+        checkpoint: &AnyCheckpoint,
         model: &'a Model,
         tokenizer: &'a Tokenizer,
     ) -> Result<Self, Error> {
         let template = checkpoint.template()?;
-        let mut end_tokens = checkpoint.end_tokens();
+        let mut end_tokens = checkpoint.end_tokens()?;
         let named = template.as_ref().and_then(|template| template.eos_token.as_deref());
         end_tokens.extend(named.and_then(|token| tokenizer.id(token)));
         let (messages, fed) = (Vec::new(), Vec::new());

@@ -54,6 +54,9 @@ pub enum Error {
     /// The CPU path's refusal.
     #[error(transparent)]
     Cpu(#[from] terntable_cpu::Error),
+    /// A GGUF file that is refused.
+    #[error(transparent)]
+    Gguf(#[from] terntable_gguf::Error),
     /// The simulated card failed.
     #[error("simulated card: {0}")]
     Simulator(String),

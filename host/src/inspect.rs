@@ -1,5 +1,7 @@
 //! What is in a checkpoint.
 
+pub mod gguf;
+
 use crate::{
     Error,
     import::{

@@ -13,6 +13,7 @@ pub mod bench;
 pub mod card;
 pub mod card_lockstep;
 pub mod chat;
+pub mod convert;
 pub mod device;
 pub mod error;
 pub mod estimate;

@@ -1,6 +1,6 @@
 //! Checkpoint to card image.
 
-use crate::{Error, import::Checkpoint};
+use crate::{Error, import::AnyCheckpoint};
 use serde::Serialize;
 use std::path::Path;
 use terntable_golden::{
@@ -43,7 +43,7 @@ pub fn card(name: &str) -> Result<CardConfig, Error> {
 
 /// Packs a checkpoint.
 pub fn pack(
-    checkpoint: &Checkpoint,
+    checkpoint: &AnyCheckpoint,
     card: &CardConfig,
     options: &PackOptions,
     progress: impl FnMut(usize, usize),

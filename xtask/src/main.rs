@@ -94,7 +94,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::BenchCpu(a) => process::script(Group::Peers, "scripts/bench/cpu.py", &a.rest),
         Command::Parity(a) => {
             process::run("cargo", &["build", "--release", "-p", "terntable"])?;
-            process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)
+            process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)?;
+            process::script(Group::Parity, "scripts/gguf/llama_cpp.py", &[])
         }
         Command::Train(a) => process::script(Group::Parity, "scripts/train/train.py", &a.rest),
     }

@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let model = checkpoint.model()?;
     let mut conversation = Conversation::new(&checkpoint, &model, &tokenizer)?;
     conversation.set_system(args.system.as_deref().unwrap_or_default());
-    let usual = checkpoint.generation.sampling();
+    let usual = checkpoint.sampling();
     let manner = Manner {
         sampling: Sampling {
             temperature: args.temperature.unwrap_or(usual.temperature),

@@ -8,7 +8,7 @@ use terntable::{
         Estimate, Question, estimate,
         shapes::{SHAPES, Shape},
     },
-    import::Checkpoint,
+    import::AnyCheckpoint,
 };
 use terntable_golden::{attention::KvFormat, card::config::CardConfig, model::Config};
 use terntable_testbench::agents::axi_dram::DramTiming;
@@ -56,7 +56,7 @@ impl Args {
                 names.join(", ")
             )));
         }
-        let config = Checkpoint::open(Path::new(&path))?.config.model()?;
+        let config = AnyCheckpoint::open(Path::new(&path))?.config().clone();
         Ok(Config { kv: self.kv_bits, ..config })
     }
 

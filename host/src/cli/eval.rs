@@ -7,7 +7,7 @@ use terntable::{
     Error,
     device::{DeviceName, passes},
     eval::{Agreement, Beside, Divergence, Loss, Windows, loss},
-    import::{Checkpoint, Tokenizer},
+    import::{AnyCheckpoint, Tokenizer},
     runner::Passes,
 };
 use terntable_golden::attention::KvFormat;
@@ -108,7 +108,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let other_model = match &args.against_model {
         None => None,
         Some(path) => {
-            let other = Checkpoint::open(path)?;
+            let other = AnyCheckpoint::open(path)?;
             same_tokens(&tokenizer, &other.tokenizer()?, &text)?;
             let mut model = other.model()?;
             model.config.kv = args.kv_bits;

@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let prompt = Prompt::encode(&model, &tokenizer, &args.prompt)?;
     let name = DeviceName::from(args.device);
     let card = args.card.config()?;
-    let end_tokens = checkpoint.end_tokens();
+    let end_tokens = checkpoint.end_tokens()?;
     let request = Request {
         prompt: &prompt,
         max_tokens: args.max_tokens,

@@ -1,17 +1,24 @@
 //! `terntable inspect`.
 
 use super::{print_json, print_text};
-use std::path::PathBuf;
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 use terntable::{
     Error,
     import::{Checkpoint, Sampling},
-    inspect::{Report, inspect},
+    inspect::{
+        Report,
+        gguf::{self, GgufReport},
+        inspect,
+    },
     pack,
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Checkpoint folder or card image.
+    /// Checkpoint folder, GGUF file or card image.
     path: PathBuf,
     /// One JSON object instead of a table.
     #[arg(long)]
@@ -19,6 +26,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
+    if is_gguf(&args.path) {
+        let report = gguf::inspect(&args.path)?;
+        return if args.json { print_json(&report) } else { print_text(&gguf_table(&report)) };
+    }
     if args.path.is_file() {
         let report = pack::report(&pack::read(&args.path)?);
         return if args.json { print_json(&report) } else { print_text(&image_table(&report)) };
@@ -102,6 +113,74 @@ fn table(report: &Report) -> String {
         };
         text += &format!(
             "{:<48} {:<6} {:>14} {:>9} {last:>7}\n",
+            tensor.name,
+            tensor.dtype,
+            shape.join(" x "),
+            tensor.bytes
+        );
+    }
+    for warning in &report.warnings {
+        text += &format!("warning: {warning}\n");
+    }
+    text
+}
+
+/// Whether a file is GGUF, by its first bytes or its name.
+fn is_gguf(path: &Path) -> bool {
+    let named = path.extension().is_some_and(|ending| ending == "gguf");
+    let begins = || {
+        let mut magic = [0; 4];
+        let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+        read.is_ok() && magic == *b"GGUF"
+    };
+    path.is_file() && (named || begins())
+}
+
+/// A GGUF file as text.
+fn gguf_table(report: &GgufReport) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: String| text += &format!("{name:<18} {value}\n");
+    row("GGUF of", format!("{} ({}), version {}", report.dialect, report.evidence, report.version));
+    row("architecture", report.architecture.clone());
+    if let Some(model) = &report.model {
+        let sub_norms = if model.sub_norms { "with" } else { "without" };
+        row(
+            "hidden, ffn",
+            format!("{}, {} ({} gate)", model.hidden, model.intermediate, model.gate),
+        );
+        row(
+            "layers, heads",
+            format!(
+                "{} {sub_norms} sub-norms, {} of {} ({} key-value)",
+                model.layers, model.heads, model.head_dim, model.kv_heads
+            ),
+        );
+        let pairs = if model.interleaved { "side by side" } else { "half a head apart" };
+        row("rotary pairs", format!("{pairs} in Q and K"));
+        row("vocabulary", model.vocab.to_string());
+        row("context", model.context.to_string());
+        row("head", if model.tied_head { "tied" } else { "separate" }.into());
+    }
+    row("tokenizer", report.tokenizer.clone().unwrap_or_else(|| "none".into()));
+    row(
+        "ternary weights",
+        format!("{} ({:.1} % zeros)", report.ternary_weights, 100.0 * report.zeros),
+    );
+    row("bytes", report.bytes.to_string());
+    text += &format!("\n{:<10} {:>8} {:>14}\n", "type", "tensors", "bytes");
+    for kind in &report.types {
+        text += &format!("{:<10} {:>8} {:>14}\n", kind.name, kind.tensors, kind.bytes);
+    }
+    text += &format!(
+        "\n{:<32} {:<6} {:>14} {:>11} {:>7} {:>9}\n",
+        "tensor", "type", "shape", "bytes", "zeros", "scale"
+    );
+    for tensor in &report.tensors {
+        let shape: Vec<_> = tensor.shape.iter().map(u64::to_string).collect();
+        let zeros = tensor.zeros.map_or(String::new(), |zeros| format!("{:.1} %", 100.0 * zeros));
+        let scale = tensor.scale.map_or(String::new(), |scale| format!("{scale:.5}"));
+        text += &format!(
+            "{:<32} {:<6} {:>14} {:>11} {zeros:>7} {scale:>9}\n",
             tensor.name,
             tensor.dtype,
             shape.join(" x "),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod chat;
+mod convert;
 mod estimate;
 mod eval;
 mod generate;
@@ -15,7 +16,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
-use terntable::{Error, device::DeviceName, import::Checkpoint};
+use terntable::{Error, device::DeviceName, import::AnyCheckpoint};
 use terntable_golden::{attention::KvFormat, card::config::CardConfig, head::HeadMode};
 
 /// Ternary language models by table lookup: golden model, CPU and simulated card, bit for bit.
@@ -46,7 +47,9 @@ enum Command {
     Estimate(estimate::Args),
     /// Pack a checkpoint into an image for a card.
     Pack(pack::Args),
-    /// Explain a checkpoint or a card image: sizes, formats, sections, programs; warn of damage.
+    /// Convert a checkpoint: Hugging Face folder, GGUF file, card image.
+    Convert(convert::Args),
+    /// Explain a checkpoint (folder or GGUF) or a card image: sizes, formats, programs; warn of damage.
     Inspect(inspect::Args),
 }
 
@@ -61,6 +64,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Bench(args) => bench::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
 }
@@ -68,14 +72,14 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 /// The model to run.
 #[derive(Debug, clap::Args)]
 struct ModelArg {
-    /// Checkpoint folder (config.json, model.safetensors, tokenizer.json).
+    /// Checkpoint folder (config.json, model.safetensors, tokenizer.json) or GGUF file.
     #[arg(long, value_name = "PATH", default_value_os_t = bundled_model())]
     model: PathBuf,
 }
 
 impl ModelArg {
-    fn open(&self) -> Result<Checkpoint, Error> {
-        Checkpoint::open(&self.model)
+    fn open(&self) -> Result<AnyCheckpoint, Error> {
+        AnyCheckpoint::open(&self.model)
     }
 }
 

@@ -5,14 +5,14 @@ use clap::ValueEnum;
 use std::path::PathBuf;
 use terntable::{
     Error,
-    import::Checkpoint,
+    import::AnyCheckpoint,
     pack::{PackOptions, card, pack, report, write},
 };
 use terntable_golden::attention::KvFormat;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Checkpoint folder.
+    /// Checkpoint folder or GGUF file.
     checkpoint: PathBuf,
     /// The card: sim-small, kv260, alveo, or the TOML file of one.
     #[arg(long, value_name = "NAME")]
@@ -29,7 +29,7 @@ pub struct Args {
     /// Tiles of a panel; by default the compiler's choice.
     #[arg(long, value_name = "N")]
     panel_tiles: Option<usize>,
-    /// Name of the model in the image; by default that of the folder.
+    /// Name of the model in the image; by default that of the folder or file.
     #[arg(long)]
     name: Option<String>,
     /// One JSON object instead of a table.
@@ -56,14 +56,12 @@ impl From<KvArg> for KvFormat {
 
 pub fn run(args: &Args) -> Result<(), Error> {
     let card = card(&args.card)?;
-    let checkpoint = Checkpoint::open(&args.checkpoint)?;
-    let folder = checkpoint.path.canonicalize().unwrap_or_else(|_| checkpoint.path.clone());
-    let folder = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    let checkpoint = AnyCheckpoint::open(&args.checkpoint)?;
     let options = PackOptions {
         kv: args.kv.into(),
         pages: args.pages,
         panel_tiles: args.panel_tiles,
-        name: args.name.clone().or(folder).unwrap_or_default(),
+        name: args.name.clone().unwrap_or_else(|| checkpoint.name()),
     };
     let bar = progress_bar(0, "packing");
     let image = pack(&checkpoint, &card, &options, |done, all| {

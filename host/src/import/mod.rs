@@ -2,15 +2,18 @@
 //! index), `tokenizer.json`, `generation_config.json`, chat template. Packed and unpacked ternary
 //! weights of BitNet and Llama architectures load as they are.
 
+mod any;
 mod config;
 mod files;
 mod generation;
+pub mod gguf;
 mod quantization;
 mod rope;
 mod template;
 mod tokenizer;
 mod weights;
 
+pub use any::AnyCheckpoint;
 pub use config::{Architecture, CheckpointConfig};
 pub use files::{Stored, TensorFiles, real_values};
 pub use generation::{Generation, Sampling};

@@ -31,8 +31,13 @@ impl Tokenizer {
     /// vocabulary unused (padding): else it belongs to another model.
     pub fn read(path: &Path, vocab: usize) -> Result<Self, Error> {
         let bytes = super::read_file(path, "a checkpoint folder needs a tokenizer.json")?;
+        Self::parse(path, &bytes, vocab)
+    }
+
+    /// The same from the bytes of a tokenizer.json; errors name `path`.
+    pub fn parse(path: &Path, bytes: &[u8], vocab: usize) -> Result<Self, Error> {
         let fail = |text: String| Error::File { path: path.into(), text };
-        let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes))
+        let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
             .map_err(|e| fail(format!("not a tokenizer.json: {e}")))?;
         // Both would change the prompt behind the user's back.
         inner.with_padding(None);
