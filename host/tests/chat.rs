@@ -39,7 +39,7 @@ fn generated(model: &str, prompt: &str, tokens: usize) -> String {
     json_of(&args)["text"].as_str().unwrap().to_string()
 }
 
-/// A model of words, `t0` to `t95`, with a chat template.
+/// A model of words, `t0` to `t63`, with a chat template.
 fn words(folder: &Path, template: &str) -> String {
     let fixture = root().join("host/tests/fixtures/autobitlinear-packed-gqa2-separate-f32");
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {

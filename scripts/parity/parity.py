@@ -54,7 +54,7 @@ def verdict(passed: bool) -> str:
 
 
 HEADER = (
-    f"{'random checkpoint':<50} {'min cos':>8} {'mean cos':>8} {'top-1':>8} {'%':>6} {'spread':>7}"
+    f"{'random checkpoint':<58} {'min cos':>8} {'mean cos':>8} {'top-1':>8} {'%':>6} {'spread':>7}"
 )
 
 
@@ -81,7 +81,7 @@ class Match:
         low, mean = self.cosines.min().item(), self.cosines.mean().item()
         places = f"{int(self.agree.sum())}/{len(self.agree)}"
         return (
-            f"{name:<50} {low:>8.6f} {mean:>8.6f} {places:>8} {100 * self.top1:>6.1f} "
+            f"{name:<58} {low:>8.6f} {mean:>8.6f} {places:>8} {100 * self.top1:>6.1f} "
             f"{self.spread:>7.2f}"
         )
 

@@ -105,7 +105,8 @@ impl Template {
         Self::parse(path, source, bos_token, eos_token).map(Some)
     }
 
-    fn parse(
+    /// Parses a template that stands in the file `path`.
+    pub(super) fn parse(
         path: PathBuf,
         source: String,
         bos_token: String,
