@@ -161,3 +161,30 @@ fn an_interrupt_at_the_prompt_ends_the_program() {
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+/// A prompt of many passes is given up between two of them.
+#[test]
+fn an_interrupt_stops_a_long_prompt() {
+    let mut child = start(&["--device", "golden", "--max-tokens", "4"]);
+    let mut input = child.stdin.take().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    // Once a command was answered it reads the next line at once.
+    input.write_all(b"/help\n").unwrap();
+    let mut line = String::new();
+    while !line.contains("Ctrl-C") {
+        assert!(errors.read_line(&mut line).unwrap() > 0, "{line}");
+    }
+    // Some 450 of the context's 512 tokens.
+    input.write_all(format!("{}\n", "Oh, my lord! ".repeat(75)).as_bytes()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    interrupt(&child);
+    input.write_all(b"/quit\n").unwrap();
+    drop(input);
+    let mut text = String::new();
+    errors.read_to_string(&mut text).unwrap();
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    assert!(text.contains("[stopped]"), "{text}");
+    assert_eq!(said, "\n");
+}

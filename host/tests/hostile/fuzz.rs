@@ -86,11 +86,11 @@ fn mutated_checkpoints_are_taken_or_refused() {
             break;
         }
         let which = &base[case as usize % base.len()];
-        let sharded = mix(seed ^ case) % 4 == 0;
+        let sharded = mix(seed ^ case).is_multiple_of(4);
         for entry in fs::read_dir(folder.path()).unwrap() {
             fs::remove_file(entry.unwrap().path()).unwrap();
         }
-        let mut files = vec!["config.json", "model.safetensors", "model.safetensors"];
+        let mut files = ["config.json", "model.safetensors", "model.safetensors"];
         if sharded {
             which.write_shards(folder.path(), 2);
             files[1] = "model-00001-of-00002.safetensors";
