@@ -188,3 +188,27 @@ fn an_interrupt_stops_a_long_prompt() {
     assert!(text.contains("[stopped]"), "{text}");
     assert_eq!(said, "\n");
 }
+
+#[test]
+fn tokens_show_what_the_model_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = words(folder.path(), TEMPLATE);
+    let said = json_of(&["tokens", "--model", &model, "t5 t6", "--chat", "--json"]);
+    assert_eq!(said[0]["text"], "t1 t5 t6 t2");
+    assert_eq!(said[0]["tokens"], serde_json::json!([1, 5, 6, 2]));
+    let file = folder.path().join("list").to_string_lossy().into_owned();
+    fs::write(&file, r#"["t7", "t8 t9"]"#).unwrap();
+    let listed = json_of(&["tokens", "--model", &model, "--file", &file, "--json"]);
+    assert_eq!((&listed[0]["decoded"], &listed[1]["tokens"][1]), (&"t7".into(), &9.into()));
+    fs::remove_file(folder.path().join("tokenizer_config.json")).unwrap();
+    for (args, part) in [
+        (["--chat", "t5"], "no chat template"),
+        (["--file", "README.md"], "not a JSON list"),
+        (["--file", "nowhere"], "cannot read nowhere"),
+    ] {
+        let all = [&["tokens", "--model", &model], &args[..]].concat();
+        let output = common::terntable(&all);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && text.contains(part), "{args:?}: {text}");
+    }
+}
