@@ -73,7 +73,7 @@ impl<'a> Conversation<'a> {
 
     /// Sets the system message, or takes it away; forgets the rest.
     pub fn set_system(&mut self, text: &str) {
-        let message = Message { role: "system", content: text.into() };
+        let message = Message { role: "system".into(), content: text.into() };
         self.system = (!text.is_empty()).then_some(message);
         self.reset();
     }
@@ -89,7 +89,7 @@ impl<'a> Conversation<'a> {
         mut heard: impl FnMut(&str),
     ) -> Result<Answer, Error> {
         let (turns, before) = (self.messages.len() / 2, self.messages.clone());
-        self.messages.push(Message { role: "user", content: text.into() });
+        self.messages.push(Message { role: "user".into(), content: text.into() });
         let result = self.answer(runner, manner, turns as u64, stop, &mut heard);
         if result.is_err() {
             self.messages = before;
@@ -138,7 +138,7 @@ impl<'a> Conversation<'a> {
         })?;
         // The last token made may not have been fed.
         self.fed.extend(tokens.iter().chain(&made.tokens).take(runner.position()));
-        self.messages.push(Message { role: "assistant", content: made.text });
+        self.messages.push(Message { role: "assistant".into(), content: made.text });
         Ok(Answer {
             tokens: made.tokens.len(),
             prompt_tokens: tokens.len(),

@@ -3,9 +3,12 @@
 use crate::{
     Error,
     import::{Sampling, Tokenizer},
-    runner::Feed,
+    runner::{Feed, SLOTS},
 };
 use terntable_golden::{model::Model, sample::Sampler};
+
+/// Tokens of a prompt that are fed before `stop` is asked again: a few passes.
+const PIECE: usize = 4 * SLOTS;
 
 /// What to generate.
 #[derive(Debug, Clone)]
@@ -52,7 +55,7 @@ pub fn generate(
 }
 
 /// [`generate`] where the runner holds the first `held` tokens of the prompt already (fewer than all);
-/// also ends, between two tokens, once `stop` says so.
+/// also ends, between two tokens or two pieces of the prompt, once `stop` says so.
 pub fn go_on(
     runner: &mut dyn Feed,
     tokenizer: &Tokenizer,
@@ -71,8 +74,17 @@ pub fn go_on(
         return Ok(made);
     }
     let rest = &prompt[held..];
-    let mut ranked = runner.feed(rest, 1, &mut |n| event(Event::Prefill(n, rest.len())))?;
-    while !stop() {
+    let (mut ranked, mut fed) = (Vec::new(), 0);
+    for piece in rest.chunks(PIECE) {
+        if stop() {
+            break;
+        }
+        let wanted = usize::from(fed + piece.len() == rest.len());
+        let mut progress = |n| event(Event::Prefill(fed + n, rest.len()));
+        ranked = runner.feed(piece, wanted, &mut progress)?;
+        fed += piece.len();
+    }
+    while !ranked.is_empty() && !stop() {
         let token = sampler.pick(&ranked[0]);
         if request.end_tokens.contains(&token) {
             break;

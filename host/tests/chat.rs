@@ -39,7 +39,7 @@ fn generated(model: &str, prompt: &str, tokens: usize) -> String {
     json_of(&args)["text"].as_str().unwrap().to_string()
 }
 
-/// A model of words, `t0` to `t95`, with a chat template.
+/// A model of words, `t0` to `t63`, with a chat template.
 fn words(folder: &Path, template: &str) -> String {
     let fixture = root().join("host/tests/fixtures/autobitlinear-packed-gqa2-separate-f32");
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {
@@ -160,4 +160,55 @@ fn an_interrupt_at_the_prompt_ends_the_program() {
     assert!(line.contains("no chat template"), "{line}");
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// A prompt of many passes is given up between two of them.
+#[test]
+fn an_interrupt_stops_a_long_prompt() {
+    let mut child = start(&["--device", "golden", "--max-tokens", "4"]);
+    let mut input = child.stdin.take().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    // Once a command was answered it reads the next line at once.
+    input.write_all(b"/help\n").unwrap();
+    let mut line = String::new();
+    while !line.contains("Ctrl-C") {
+        assert!(errors.read_line(&mut line).unwrap() > 0, "{line}");
+    }
+    // Some 450 of the context's 512 tokens.
+    input.write_all(format!("{}\n", "Oh, my lord! ".repeat(75)).as_bytes()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    interrupt(&child);
+    input.write_all(b"/quit\n").unwrap();
+    drop(input);
+    let mut text = String::new();
+    errors.read_to_string(&mut text).unwrap();
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    assert!(text.contains("[stopped]"), "{text}");
+    assert_eq!(said, "\n");
+}
+
+#[test]
+fn tokens_show_what_the_model_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = words(folder.path(), TEMPLATE);
+    let said = json_of(&["tokens", "--model", &model, "t5 t6", "--chat", "--json"]);
+    assert_eq!(said[0]["text"], "t1 t5 t6 t2");
+    assert_eq!(said[0]["tokens"], serde_json::json!([1, 5, 6, 2]));
+    let file = folder.path().join("list").to_string_lossy().into_owned();
+    fs::write(&file, r#"["t7", "t8 t9"]"#).unwrap();
+    let listed = json_of(&["tokens", "--model", &model, "--file", &file, "--json"]);
+    assert_eq!((&listed[0]["decoded"], &listed[1]["tokens"][1]), (&"t7".into(), &9.into()));
+    fs::remove_file(folder.path().join("tokenizer_config.json")).unwrap();
+    for (args, part) in [
+        (["--chat", "t5"], "no chat template"),
+        (["--file", "README.md"], "not a JSON list"),
+        (["--file", "nowhere"], "cannot read nowhere"),
+    ] {
+        let all = [&["tokens", "--model", &model], &args[..]].concat();
+        let output = common::terntable(&all);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && text.contains(part), "{args:?}: {text}");
+    }
 }

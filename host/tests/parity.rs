@@ -1,4 +1,4 @@
-//! The gate's parity check: random BitNet checkpoints that transformers ran in float32 (written by
+//! The gate's parity check: random checkpoints of BitNet and Llama architecture that transformers ran in float32 (written by
 //! `cargo xtask parity`) must import, give the same bits on golden model and CPU, and match
 //! transformers' logits.
 
@@ -18,7 +18,7 @@ use terntable_golden::{head::HeadMode, model::Model};
 const MIN_COSINE: f64 = 0.999;
 /// Least share of positions with the same best token, over all fixtures.
 const MIN_TOP1: f64 = 0.97;
-const MIN_FIXTURES: usize = 6;
+const MIN_FIXTURES: usize = 12;
 
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -153,29 +153,40 @@ fn fixtures_cover_every_kind() {
         }
         kinds.insert(format!("gqa {}", model.heads / model.kv_heads));
         kinds.insert(format!("tied {}", checkpoint.config.tie_word_embeddings));
+        let architecture = checkpoint.config.architecture().unwrap().as_str();
+        kinds.insert(architecture.into());
+        if checkpoint.tensors.count() > 1 {
+            kinds.insert(format!("{architecture} in shards"));
+        }
+        if checkpoint.config.rotary().unwrap().divisors.is_some() {
+            kinds.insert("stretched".into());
+        }
+        if checkpoint.config.quantization.linear_norm_eps().is_some() {
+            kinds.insert(format!("{architecture} with norms in linear layers"));
+        }
         let stored = checkpoint.tensors.get("model.layers.0.self_attn.q_proj.weight").unwrap();
-        match (stored.dtype, checkpoint.config.scale_convention().unwrap()) {
-            (safetensors::Dtype::U8, ScaleConvention::Multiply) => {
-                kinds.insert("packed, multiply".into())
-            }
-            (safetensors::Dtype::U8, ScaleConvention::Divide) => {
-                kinds.insert("packed, divide".into())
-            }
-            (real, _) => kinds.insert(format!("unpacked {real:?}")),
+        let kind = match (stored.dtype, checkpoint.config.scale_convention().unwrap()) {
+            (safetensors::Dtype::U8, ScaleConvention::Multiply) => "packed, multiply".into(),
+            (safetensors::Dtype::U8, ScaleConvention::Divide) => "packed, divide".into(),
+            (real, _) => format!("unpacked {real:?}"),
         };
+        kinds.insert(format!("{architecture}, {kind}"));
     }
-    for kind in [
-        "gqa 1",
-        "gqa 2",
-        "gqa 4",
-        "tied true",
-        "tied false",
-        "packed, multiply",
-        "packed, divide",
-        "unpacked BF16",
-        "unpacked F32",
-    ] {
+    for kind in ["gqa 1", "gqa 2", "gqa 4", "tied true", "tied false", "stretched"] {
         assert!(kinds.contains(kind), "no fixture is {kind:?}; found {kinds:?}");
+    }
+    for architecture in ["BitNetForCausalLM", "LlamaForCausalLM"] {
+        for kind in [
+            ", packed, multiply",
+            ", packed, divide",
+            ", unpacked BF16",
+            ", unpacked F32",
+            " in shards",
+            " with norms in linear layers",
+        ] {
+            let kind = format!("{architecture}{kind}");
+            assert!(kinds.contains(&kind), "no fixture is {kind:?}; found {kinds:?}");
+        }
     }
 }
 

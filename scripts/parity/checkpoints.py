@@ -69,19 +69,19 @@ AUTO, BIT, BF16, F32 = "autobitlinear", "bitlinear", torch.bfloat16, torch.float
 # multiples of 4; its `bitlinear` has no unpacked form.
 SPECS = (
     Spec(AUTO, True, 4, 4, 64, 100, 112, True, BF16, 500_000.0, old_style=True),
-    Spec(AUTO, True, 4, 2, 80, 140, 96, False, F32),
-    Spec(AUTO, True, 4, 1, 64, 124, 88, True, BF16, layers=3),
+    Spec(AUTO, True, 4, 2, 80, 140, 64, False, F32),
+    Spec(AUTO, True, 4, 1, 80, 148, 112, True, BF16, layers=3),
     Spec(AUTO, False, 5, 5, 50, 70, 67, False, BF16, layers=1),
-    Spec(AUTO, False, 2, 1, 52, 70, 70, True, F32, 500_000.0, layers=1),
-    Spec(AUTO, False, 8, 2, 64, 76, 70, False, BF16, old_style=True, layers=1),
-    Spec(BIT, True, 2, 2, 68, 124, 112, False, BF16),
-    Spec(BIT, True, 4, 2, 88, 136, 97, True, F32, 100_000.0),
-    Spec(None, True, 4, 1, 64, 112, 128, False, BF16, 500_000.0, old_style=True),
+    Spec(AUTO, False, 2, 1, 40, 58, 64, True, F32, 500_000.0, layers=1),
+    Spec(AUTO, False, 4, 1, 40, 58, 64, False, BF16, old_style=True, layers=1),
+    Spec(BIT, True, 2, 2, 68, 124, 64, False, BF16),
+    Spec(BIT, True, 4, 2, 88, 136, 64, True, F32, 100_000.0),
+    Spec(None, True, 4, 1, 64, 112, 96, False, BF16, 500_000.0, old_style=True),
     Spec(AUTO, True, 4, 2, 64, 100, 80, True, BF16, norms=True, shards=2),
     Spec(BIT, True, 4, 2, 64, 124, 88, False, BF16, llama=True, old_style=True),
     Spec(None, True, 4, 1, 64, 112, 80, False, BF16, llama=True, stretched=True, shards=3),
-    Spec(AUTO, False, 2, 2, 40, 70, 80, True, BF16, llama=True, shards=2),
-    Spec(AUTO, False, 4, 1, 40, 58, 64, False, F32, llama=True, stretched=True, layers=1),
+    Spec(AUTO, False, 2, 2, 40, 70, 80, True, BF16, llama=True, shards=2, layers=1),
+    Spec(AUTO, False, 4, 1, 32, 46, 64, False, F32, llama=True, stretched=True, layers=1),
     Spec(AUTO, True, 4, 2, 64, 100, 64, False, F32, 500_000.0, llama=True, norms=True, layers=1),
     Spec(BIT, True, 4, 4, 64, 100, 80, True, BF16, llama=True, norms=True),
 )
@@ -105,7 +105,7 @@ def config_of(spec: Spec) -> PreTrainedConfig:
         quantization["quantization_mode"] = "offline" if spec.packed else "online"
     rope = {"rope_type": "default", "rope_theta": spec.theta}
     if spec.stretched:
-        # Heads of 16 or 10 then have frequencies that stay, that are divided and that are between.
+        # Heads of 16 then have frequencies that stay, that are divided and that are between.
         rope |= {
             "rope_type": "llama3",
             "factor": 8.0,

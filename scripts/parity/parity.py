@@ -3,12 +3,14 @@
     cargo xtask parity [--no-write-fixtures] [--no-model] [--last SHARE]
 
 1. Random ternary checkpoints of BitNet and Llama architecture: logits of `terntable logits` against transformers in float32.
-2. The bundled model: loss of `terntable eval` against transformers on the same text.
+2. Tokenizers and chat templates: tokens of `terntable tokens` against transformers, text by text.
+3. The bundled model: loss of `terntable eval` against transformers on the same text.
 
 Exit status 1 when a criterion fails. Fixtures are written only when every checkpoint passes.
 """
 
 import argparse
+import functools
 import json
 import platform
 import shutil
@@ -21,6 +23,7 @@ from pathlib import Path
 import reference  # first: it sets the environment of torch
 
 import checkpoints
+import texts
 import numpy
 import safetensors
 import tokenizers
@@ -54,7 +57,7 @@ def verdict(passed: bool) -> str:
 
 
 HEADER = (
-    f"{'random checkpoint':<50} {'min cos':>8} {'mean cos':>8} {'top-1':>8} {'%':>6} {'spread':>7}"
+    f"{'random checkpoint':<58} {'min cos':>8} {'mean cos':>8} {'top-1':>8} {'%':>6} {'spread':>7}"
 )
 
 
@@ -81,7 +84,7 @@ class Match:
         low, mean = self.cosines.min().item(), self.cosines.mean().item()
         places = f"{int(self.agree.sum())}/{len(self.agree)}"
         return (
-            f"{name:<50} {low:>8.6f} {mean:>8.6f} {places:>8} {100 * self.top1:>6.1f} "
+            f"{name:<58} {low:>8.6f} {mean:>8.6f} {places:>8} {100 * self.top1:>6.1f} "
             f"{self.spread:>7.2f}"
         )
 
@@ -125,7 +128,7 @@ def random_checkpoints(program: Path, folder: Path) -> bool:
 
 
 def bundled_model(program: Path, last: float) -> bool:
-    """Part 2; true when the losses agree."""
+    """Part 3; true when the losses agree."""
     text = (MODEL / "tinyshakespeare.txt").read_bytes().decode("utf-8")
     text = text[int(len(text) * (1 - last)) :]
     report = terntable(
@@ -180,6 +183,9 @@ def main() -> int:
         passed = random_checkpoints(args.terntable, folder)
         if passed and args.write_fixtures:
             write_fixtures(folder)
+    with tempfile.TemporaryDirectory() as temporary:
+        run = functools.partial(terntable, args.terntable)
+        passed &= texts.compare(run, MODEL, Path(temporary))
     if args.model:
         passed &= bundled_model(args.terntable, args.last)
     return int(not passed)

@@ -9,6 +9,7 @@ mod generate;
 mod inspect;
 mod logits;
 mod pack;
+mod tokens;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -35,6 +36,8 @@ enum Command {
     Generate(generate::Args),
     /// Talk with a model in a terminal.
     Chat(chat::Args),
+    /// Tokens of texts, or of conversations as the model's chat template renders them.
+    Tokens(tokens::Args),
     /// Logits of every position of a token list, for comparing with other software.
     Logits(logits::Args),
     /// Run a device in lockstep with the golden model and compare every value.
@@ -58,6 +61,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Tokens(args) => tokens::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),

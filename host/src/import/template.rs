@@ -2,7 +2,7 @@
 
 use super::{read_file, read_json};
 use crate::Error;
-use minijinja::{Environment, ErrorKind, context, syntax::SyntaxConfig, value::Value};
+use minijinja::{Environment, ErrorKind, State, context, syntax::SyntaxConfig, value::Value};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 const FUEL: u64 = 10_000_000;
 
 /// A message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Message {
     /// Who speaks: `system`, `user` or `assistant`.
-    pub role: &'static str,
+    pub role: String,
     /// What is said.
     pub content: String,
 }
@@ -105,8 +105,8 @@ impl Template {
         Self::parse(path, source, bos_token, eos_token).map(Some)
     }
 
-    /// A template that stands in `path`, and the tokens that it may name.
-    pub fn parse(
+    /// Parses a template that stands in the file `path`.
+    pub(super) fn parse(
         path: PathBuf,
         source: String,
         bos_token: String,
@@ -117,8 +117,11 @@ impl Template {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.unwrap_or_default());
         environment.set_fuel(Some(FUEL));
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(method);
+        environment.add_filter("trim", |text: String, of: Option<String>| match of {
+            Some(of) => text.trim_matches(|c| of.contains(c)).to_string(),
+            None => text.trim_matches(is_space).to_string(),
+        });
         environment.add_function("raise_exception", |text: String| -> Result<String, _> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, text))
         });
@@ -152,9 +155,29 @@ impl Template {
     }
 }
 
+/// White space by Python, which counts four separators that Unicode does not.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+/// Python's methods of strings, lists and maps.
+fn method(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    name: &str,
+    args: &[Value],
+) -> Result<Value, minijinja::Error> {
+    match (value.as_str(), name, args) {
+        (Some(text), "strip", []) => Ok(text.trim_matches(is_space).into()),
+        (Some(text), "lstrip", []) => Ok(text.trim_start_matches(is_space).into()),
+        (Some(text), "rstrip", []) => Ok(text.trim_end_matches(is_space).into()),
+        _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args),
+    }
+}
+
 /// A message as templates see it.
 fn value(message: &Message) -> Value {
-    Value::from_pairs([("role", message.role), ("content", &message.content)])
+    Value::from_pairs([("role", &message.role), ("content", &message.content)])
 }
 
 /// An error of the library and its causes, on one line.
@@ -206,21 +229,19 @@ mod tests {
 
     fn talk() -> Vec<Message> {
         [("system", "Be brief. "), ("user", " Hi\n"), ("assistant", "Ho"), ("user", "Why?")]
-            .map(|(role, content)| Message { role, content: content.into() })
+            .map(|(role, content)| Message { role: role.into(), content: content.into() })
             .to_vec()
     }
 
     #[test]
     fn templates_of_known_models() {
-        // As in bitnet-b1.58-2B-4T.
-        let bitnet = "{% for message in messages %}{% set content = message['role'] | capitalize + ': ' \
-                      + message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}\
-                      {% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}\
-                      {% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}";
+        // One line a message, the first token before all, as bitnet-b1.58-2B-4T has it.
+        let lines = "{% for m in messages %}{{ bos_token if loop.first else '' }}{{ m['role'] | capitalize + \
+                     ': ' + m['content'] | trim }}<|end|>{% endfor %}{{ 'Assistant: ' if \
+                     add_generation_prompt }}";
         assert_eq!(
-            template(bitnet).unwrap().render(&talk()).unwrap(),
-            "<s>System: Be brief.<|eot_id|>User: Hi<|eot_id|>Assistant: Ho<|eot_id|>User: \
-             Why?<|eot_id|>Assistant: "
+            template(lines).unwrap().render(&talk()).unwrap(),
+            "<s>System: Be brief.<|end|>User: Hi<|end|>Assistant: Ho<|end|>User: Why?<|end|>Assistant: "
         );
         // White space control, slices, namespaces and Python's methods, as Llama and Falcon use them.
         let other = "{%- if messages[0].role == 'system' %}\n    {{- '<sys>' + messages[0]['content'].strip() \
@@ -233,6 +254,15 @@ mod tests {
             template(other).unwrap().render(&talk()).unwrap(),
             "<sys>Be brief.<u>Hi\n<a>Ho</s>\n<u>Why?\n3<a>"
         );
+    }
+
+    #[test]
+    fn white_space_is_python_s() {
+        let source = "[{{ messages[0].content | trim }}][{{ messages[0].content.strip() }}]\
+                      [{{ messages[0].content.rstrip() }}][{{ 'xax' | trim('x') }}]";
+        let messages = [Message { role: "user".into(), content: "\u{1d} \u{3000}a\u{1f}".into() }];
+        let text = template(source).unwrap().render(&messages).unwrap();
+        assert_eq!(text, "[a][a][\u{1d} \u{3000}a][a]");
     }
 
     #[test]
