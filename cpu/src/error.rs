@@ -25,6 +25,9 @@ pub enum Error {
         /// Expected, found, remedy.
         text: String,
     },
+    /// What a model is packed from cannot be read; its own error.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
     /// The golden model's refusal.
     #[error(transparent)]
     Model(#[from] terntable_golden::Error),

@@ -55,8 +55,8 @@ impl Shape {
     }
 }
 
-/// Packs rows `first..` of a matrix, row-major trits, as one band.
-pub fn pack_band(shape: Shape, weights: &[i8], band: usize, out: &mut [u8]) {
+/// Packs a band of a matrix of row-major trits.
+fn pack_band(shape: Shape, weights: &[i8], band: usize, out: &mut [u8]) {
     let first = band * BAND_ROWS;
     out.fill(ZERO);
     for row in first..shape.rows.min(first + BAND_ROWS) {
@@ -76,13 +76,18 @@ pub fn pack_band(shape: Shape, weights: &[i8], band: usize, out: &mut [u8]) {
 
 const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
 
-/// Packs a matrix.
-pub fn pack(matrix: &Ternary) -> Vec<u8> {
+/// Packs a matrix into all of `out`.
+pub fn pack_into(matrix: &Ternary, out: &mut [u8]) {
     let shape = Shape { rows: matrix.rows, cols: matrix.cols };
-    let mut bytes = vec![0; shape.bytes()];
-    for (band, out) in bytes.chunks_exact_mut(shape.band_bytes()).enumerate() {
+    for (band, out) in out.chunks_exact_mut(shape.band_bytes()).enumerate() {
         pack_band(shape, &matrix.weights, band, out);
     }
+}
+
+/// Packs a matrix.
+pub fn pack(matrix: &Ternary) -> Vec<u8> {
+    let mut bytes = vec![0; Shape { rows: matrix.rows, cols: matrix.cols }.bytes()];
+    pack_into(matrix, &mut bytes);
     bytes
 }
 

@@ -31,6 +31,41 @@ pub struct Candidate {
     pub logit: f32,
 }
 
+/// Some rows of the head, quantised.
+#[derive(Debug, Clone, Default)]
+pub struct HeadRows {
+    /// int8 rows, row-major.
+    pub rows: Vec<i8>,
+    /// The real value of one in a row.
+    pub steps: Vec<f32>,
+    /// Ternary rows of the screen, row-major.
+    pub trits: Vec<i8>,
+    /// Mean absolute value of a row.
+    pub means: Vec<f32>,
+}
+
+impl HeadRows {
+    /// Quantises real rows of `hidden` elements.
+    pub fn new(hidden: usize, real: &[f32]) -> Self {
+        let mut all = Self::default();
+        for row in real.chunks_exact(hidden) {
+            let Quantised { values, step } = quantise(row);
+            all.rows.extend(values);
+            all.steps.push(step);
+            let mean = row_absmean(row);
+            all.trits.extend(ternarise(row, mean));
+            all.means.push(mean);
+        }
+        all
+    }
+}
+
+/// The 16-bit weights of the screen's rows, from the means of all rows.
+pub fn screen_weights(means: &[f32]) -> Vec<u16> {
+    let per_mean = 65535.0 / means.iter().copied().fold(0.0, f32::max);
+    means.iter().map(|m| Round::HalfEven.to_int(m * per_mean, 32) as u16).collect()
+}
+
 /// The head of a model.
 #[derive(Debug, Clone)]
 pub struct Head {
@@ -67,18 +102,13 @@ impl Head {
         let mut trits = Vec::with_capacity(vocab * hidden);
         let mut means = Vec::with_capacity(vocab);
         for part in parts {
-            for row in part?.as_ref().chunks_exact(hidden) {
-                let Quantised { values, step } = quantise(row);
-                head.rows.extend(values);
-                head.steps.push(step);
-                let mean = row_absmean(row);
-                trits.extend(ternarise(row, mean));
-                means.push(mean);
-            }
+            let part = HeadRows::new(hidden, part?.as_ref());
+            head.rows.extend(part.rows);
+            head.steps.extend(part.steps);
+            trits.extend(part.trits);
+            means.extend(part.means);
         }
-        let per_mean = 65535.0 / means.iter().copied().fold(0.0, f32::max);
-        head.weights =
-            means.iter().map(|m| Round::HalfEven.to_int(m * per_mean, 32) as u16).collect();
+        head.weights = screen_weights(&means);
         head.screen = Ternary::new(vocab, hidden, trits, 1.0)?;
         Ok(head)
     }

@@ -1,13 +1,13 @@
 //! How fast the CPU runs a model: prompts, decode, memory.
 
-use crate::{Error, estimate::shapes::Shape, import::AnyCheckpoint};
+use crate::{Error, estimate::shapes::Shape, import::AnyCheckpoint, packed};
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
 use terntable_cpu::{
-    image::{Image, ModelParts, Synthetic},
+    image::{Image, Synthetic},
     kv::Sequence,
     model::Cpu,
 };
@@ -68,33 +68,25 @@ pub struct Speed {
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// The packed model of a checkpoint folder or of a shape by name, and the seconds that opening it took. A
-/// shape has random weights, packed once into `cache`.
-pub fn open(model: &str, cache: &Path, threads: usize) -> Result<(Cpu, f64), Error> {
+/// The packed model of a checkpoint or of a shape by name, and the seconds that opening it took. A shape
+/// has random weights, packed once into the cache.
+pub fn open(model: &str, threads: usize) -> Result<(Cpu, f64), Error> {
+    let shape = Shape::named(model).map(synthetic).transpose()?;
     let start = Instant::now();
-    let image = match Shape::named(model) {
-        Some(shape) => {
-            let path = synthetic(shape, cache)?;
-            let start = Instant::now();
-            return Ok((
-                Cpu::new(Image::open(&path, threads)?.into(), threads)?,
-                start.elapsed().as_secs_f64(),
-            ));
-        }
-        None => {
-            let checkpoint = AnyCheckpoint::open(Path::new(model))?;
-            Image::build(&mut ModelParts::new(&checkpoint.model()?, model), &mut |_, _| {})?
-        }
+    let image = match shape {
+        Some(path) => Image::open(&path, threads)?,
+        None => packed::open(&AnyCheckpoint::open(Path::new(model))?, threads)?,
     };
     Ok((Cpu::new(image.into(), threads)?, start.elapsed().as_secs_f64()))
 }
 
 /// Random weights of a shape, packed into a file of the cache if they are not there.
-fn synthetic(shape: &Shape, cache: &Path) -> Result<PathBuf, Error> {
-    let path = cache.join(format!("{}.tcpu", shape.name));
+fn synthetic(shape: &Shape) -> Result<PathBuf, Error> {
+    let folder = packed::folder();
+    let path = folder.join(format!("{}.tcpu", shape.name));
     if !path.is_file() {
-        std::fs::create_dir_all(cache)
-            .map_err(|source| Error::Write { path: cache.into(), source })?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| Error::Write { path: folder.clone(), source })?;
         let mut source = Synthetic::new(&shape.config(KvFormat::Int8), 1);
         Image::build_file(&mut source, &path, &mut |_, _| {})?;
     }

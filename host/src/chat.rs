@@ -6,11 +6,11 @@ use crate::{
     import::{AnyCheckpoint, Message, Sampling, Template, Tokenizer},
     runner::Feed,
 };
-use terntable_golden::model::Model;
+use terntable_golden::model::Config;
 
 /// A conversation with a model.
 pub struct Conversation<'a> {
-    model: &'a Model,
+    config: &'a Config,
     tokenizer: &'a Tokenizer,
     /// Without a template a conversation is a text that the model continues.
     template: Option<Template>,
@@ -50,7 +50,7 @@ impl<'a> Conversation<'a> {
     /// An empty conversation.
     pub fn new(
         checkpoint: &AnyCheckpoint,
-        model: &'a Model,
+        config: &'a Config,
         tokenizer: &'a Tokenizer,
     ) -> Result<Self, Error> {
         let template = checkpoint.template()?;
@@ -58,7 +58,7 @@ impl<'a> Conversation<'a> {
         let named = template.as_ref().and_then(|template| template.eos_token.as_deref());
         end_tokens.extend(named.and_then(|token| tokenizer.id(token)));
         let (messages, fed) = (Vec::new(), Vec::new());
-        Ok(Self { model, tokenizer, template, end_tokens, system: None, messages, fed })
+        Ok(Self { config, tokenizer, template, end_tokens, system: None, messages, fed })
     }
 
     /// Whether the model has a chat template.
@@ -108,12 +108,12 @@ impl<'a> Conversation<'a> {
         let mut forgotten = 0;
         let mut tokens = self.tokens()?;
         // Room for an answer, or at least for its first token.
-        while tokens.len() >= self.model.config.context && self.messages.len() > 2 {
+        while tokens.len() >= self.config.context && self.messages.len() > 2 {
             self.messages.drain(..2);
             forgotten += 1;
             tokens = self.tokens()?;
         }
-        let prompt = Prompt::new(self.model, tokens)?;
+        let prompt = Prompt::new(self.config, tokens)?;
         let tokens = prompt.tokens();
         // What was said last is fed again in any case: its last token makes the first of the answer.
         let held = match tokens.len() > self.fed.len() && tokens.starts_with(&self.fed) {

@@ -3,7 +3,9 @@
 use crate::{
     Error,
     card::{Card, CardModel, CardRunner, GoldenCard},
+    import::AnyCheckpoint,
     pack::{PackOptions, pack_model},
+    packed,
     runner::{CpuPasses, Feed, GoldenPasses, Passes, Runner},
     sim::{Recording, SimCard},
     usage::Spent,
@@ -53,9 +55,8 @@ pub fn passes<'a>(name: DeviceName, model: &'a Model) -> Result<Box<dyn Passes +
 
 /// A model packed for the CPU, on all of its cores.
 pub fn cpu(model: &Model) -> Result<Cpu, Error> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let image = Image::build(&mut ModelParts::new(model, "memory"), &mut |_, _| {})?;
-    Ok(Cpu::new(image.into(), threads)?)
+    Ok(Cpu::new(image.into(), cores())?)
 }
 
 /// Puts a model on a card, as an image made for it.
@@ -64,20 +65,31 @@ pub fn on_card<C: Card>(model: &Model, card: C) -> Result<CardModel<C>, Error> {
     CardModel::open(card, &image)
 }
 
-/// Runs one sequence of a model on a device, or on a card of the given configuration; says what the
-/// simulated card spent.
+/// A device, and what it needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The device.
+    pub device: DeviceName,
+    /// Configuration of the card devices.
+    pub card: &'a CardConfig,
+    /// What to record of the simulated card.
+    pub recording: &'a Recording,
+    /// Threads of the CPU; by default as many as it has.
+    pub threads: Option<usize>,
+}
+
+/// Runs one sequence of a checkpoint's model on a device; says what the simulated card spent.
 pub fn with_feed<T>(
-    name: DeviceName,
-    model: &Model,
+    place: &Place<'_>,
+    checkpoint: &AnyCheckpoint,
     head: HeadMode,
-    card: &CardConfig,
-    recording: &Recording,
     run: impl FnOnce(&mut dyn Feed) -> Result<T, Error>,
 ) -> Result<(T, Option<Spent>), Error> {
-    match name {
+    let Place { device, card, recording, threads } = *place;
+    match device {
         DeviceName::Sim => {
             let card = SimCard::open(card, recording)?;
-            let mut runner = CardRunner::new(on_card(model, card)?, head)?;
+            let mut runner = CardRunner::new(on_card(&checkpoint.model()?, card)?, head)?;
             let result = run(&mut runner)?;
             Ok((result, Some(runner.model().card().spent())))
         }
@@ -85,11 +97,23 @@ pub fn with_feed<T>(
             Err(Error::Input("--trace and --perfetto need --device sim".into()))
         }
         DeviceName::CardGolden => {
-            let mut runner = CardRunner::new(on_card(model, GoldenCard::new(card))?, head)?;
-            Ok((run(&mut runner)?, None))
+            let card = on_card(&checkpoint.model()?, GoldenCard::new(card))?;
+            Ok((run(&mut CardRunner::new(card, head)?)?, None))
         }
-        DeviceName::Golden | DeviceName::Cpu => {
-            Ok((run(&mut Runner::new(passes(name, model)?, head))?, None))
+        DeviceName::Golden => {
+            let model = checkpoint.model()?;
+            Ok((run(&mut Runner::new(GoldenPasses::new(&model), head))?, None))
+        }
+        DeviceName::Cpu => {
+            let threads = threads.unwrap_or_else(cores);
+            let image = packed::open(checkpoint, threads)?;
+            let cpu = Cpu::new(image.into(), threads)?;
+            Ok((run(&mut Runner::new(CpuPasses::new(cpu), head))?, None))
         }
     }
+}
+
+/// Threads that the machine runs at a time.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -5,7 +5,7 @@ use crate::{
     import::{Sampling, Tokenizer},
     runner::{Feed, SLOTS},
 };
-use terntable_golden::{model::Model, sample::Sampler};
+use terntable_golden::{model::Config, sample::Sampler};
 
 /// Tokens of a prompt that are fed before `stop` is asked again: a few passes.
 const PIECE: usize = 4 * SLOTS;
@@ -146,13 +146,13 @@ pub struct Prompt(Vec<u32>);
 
 impl Prompt {
     /// Encodes a text; refuses one that is empty or too long.
-    pub fn encode(model: &Model, tokenizer: &Tokenizer, text: &str) -> Result<Self, Error> {
-        Self::new(model, if text.is_empty() { Vec::new() } else { tokenizer.encode(text)? })
+    pub fn encode(config: &Config, tokenizer: &Tokenizer, text: &str) -> Result<Self, Error> {
+        Self::new(config, if text.is_empty() { Vec::new() } else { tokenizer.encode(text)? })
     }
 
     /// Takes tokens; refuses none and too many.
-    pub fn new(model: &Model, tokens: Vec<u32>) -> Result<Self, Error> {
-        let context = model.config.context;
+    pub fn new(config: &Config, tokens: Vec<u32>) -> Result<Self, Error> {
+        let context = config.context;
         if tokens.is_empty() {
             return Err(Error::Input(
                 "the prompt is empty; expected at least one token to continue".into(),

@@ -23,6 +23,7 @@ pub mod import;
 pub mod inspect;
 pub mod lockstep;
 pub mod pack;
+pub mod packed;
 pub mod runner;
 pub mod sim;
 pub mod usage;

@@ -137,7 +137,8 @@ def our_rate(shape, threads, prompt, tokens):
     """Tokens a second, and the whole report."""
     program = ROOT / "target/release/terntable"
     report = json.loads(run([program, "bench", "--model", shape, "--threads", threads, "--prompt-tokens", prompt,
-                             "--tokens", max(tokens, 1), "--cache", CACHE, "--json"]))
+                             "--tokens", max(tokens, 1), "--json"],
+                            env={**os.environ, "TERNTABLE_CACHE": str(CACHE)}))
     return report["decode_tokens_per_s" if tokens else "prefill_tokens_per_s"], report
 
 

@@ -1,20 +1,15 @@
 //! Making a packed model.
 
 use super::{Header, Image, LayerNorm, Layout, MAGIC, PREFIX, Part};
-use crate::{
-    Error,
-    rows::OFFSET,
-    tile::{Shape, pack_band},
-};
+use crate::{Error, rows::OFFSET, tile::pack_into};
 use memmap2::{MmapMut, MmapOptions};
 use std::path::Path;
 use terntable_golden::{
-    model::{Config, Linear, Model, Projection},
+    model::{Config, Linear, Model},
     norm::identity_weight,
-    ternary::Ternary,
 };
 
-/// Where the parts of a model come from.
+/// Where the parts of a model come from; they are asked for in the order of [`Layout`].
 pub trait Fill {
     /// What the header says; the checks are filled in.
     fn header(&self) -> Header;
@@ -105,13 +100,6 @@ impl<'a> ModelParts<'a> {
         let bf16 = model.embedding.iter().all(|v| v.to_bits() & 0xffff == 0);
         Self { model, source: source.into(), bf16 }
     }
-
-    fn matrix(&self, matrix: &Ternary, out: &mut [u8]) {
-        let shape = Shape { rows: matrix.rows, cols: matrix.cols };
-        for (band, out) in out.chunks_exact_mut(shape.band_bytes()).enumerate() {
-            pack_band(shape, &matrix.weights, band, out);
-        }
-    }
 }
 
 impl Fill for ModelParts<'_> {
@@ -167,10 +155,10 @@ impl Fill for ModelParts<'_> {
                 }
             }
             Part::Matrix(layer, projection) => {
-                self.matrix(model.matrix(Linear::Layer(layer, projection)), out);
+                pack_into(model.matrix(Linear::Layer(layer, projection)), out);
             }
             Part::LastNorm => floats(out, &model.norm),
-            Part::Screen => self.matrix(model.head.screen(), out),
+            Part::Screen => pack_into(model.head.screen(), out),
             Part::ScreenWeights => {
                 write_all(out, model.head.screen_weights().iter().map(|w| w.to_le_bytes()));
             }
@@ -186,14 +174,14 @@ impl Fill for ModelParts<'_> {
     }
 }
 
-fn floats(out: &mut [u8], values: &[f32]) {
+/// Writes numbers one after the other, little-endian.
+pub fn floats(out: &mut [u8], values: &[f32]) {
     write_all(out, values.iter().map(|v| v.to_le_bytes()));
 }
 
-fn write_all<const N: usize>(out: &mut [u8], values: impl Iterator<Item = [u8; N]>) {
+/// Writes elements one after the other, as far as there is room.
+pub fn write_all<const N: usize>(out: &mut [u8], values: impl Iterator<Item = [u8; N]>) {
     for (out, value) in out.chunks_exact_mut(N).zip(values) {
         out.copy_from_slice(&value);
     }
 }
-
-const _: () = assert!(Projection::ALL.len() == 7);

@@ -65,7 +65,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The parts of a model, in the order of a pass.
+    /// The parts of a model in the order in which they are filled: scales behind the matrices, weights of the
+    /// screen and steps behind the rows that they belong to.
     pub fn new(header: &Header) -> Result<Self, Error> {
         let Header { config, bf16, linear_norm_eps, .. } = header;
         config.check()?;
@@ -75,7 +76,6 @@ impl Layout {
         let mut layout = Self { parts: Vec::with_capacity(parts), bytes: header_bytes(parts) };
         layout.push(Part::Embedding, &[vocab, hidden, if *bf16 { 2 } else { 4 }])?;
         layout.push(Part::Rope, &[config.context, config.head_dim / 2, 8])?;
-        layout.push(Part::Scales, &[layers, Projection::ALL.len(), 4])?;
         for layer in 0..layers {
             for norm in LayerNorm::ALL {
                 layout.push(Part::Norm(layer, norm), &[norm_elements(config, norm), 4])?;
@@ -90,12 +90,13 @@ impl Layout {
                 }
             }
         }
+        layout.push(Part::Scales, &[layers, Projection::ALL.len(), 4])?;
         layout.push(Part::LastNorm, &[hidden, 4])?;
         let screen = Shape { rows: vocab, cols: hidden };
         layout.push(Part::Screen, &[screen.bands(), screen.band_bytes()])?;
         layout.push(Part::ScreenWeights, &[vocab, 2])?;
-        layout.push(Part::HeadSteps, &[vocab, 4])?;
         layout.push(Part::HeadRows, &[vocab, hidden])?;
+        layout.push(Part::HeadSteps, &[vocab, 4])?;
         Ok(layout)
     }
 

@@ -9,7 +9,7 @@ mod layout;
 mod open;
 mod synthetic;
 
-pub use build::{Fill, ModelParts};
+pub use build::{Fill, ModelParts, floats, write_all};
 pub use layout::{LayerNorm, Layout, Part, norm_elements};
 pub use synthetic::Synthetic;
 

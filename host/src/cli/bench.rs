@@ -1,11 +1,11 @@
 //! `terntable bench`.
 
-use super::{HeadArg, print_json, print_text, progress_bar};
+use super::{HeadArg, ThreadsArg, print_json, print_text, progress_bar};
 use serde::Serialize;
-use std::path::PathBuf;
 use terntable::{
     Error,
     bench::{Speed, Work, open, run as bench},
+    device::cores,
     runner::CPU_SLOTS,
 };
 
@@ -18,9 +18,8 @@ pub struct Args {
     /// What runs it.
     #[arg(long, value_enum, default_value = "cpu")]
     device: BenchDevice,
-    /// Threads; by default as many as the machine has.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsArg,
     /// Tokens of the prompt; 0 decodes at once.
     #[arg(long, value_name = "N", default_value_t = 128)]
     prompt_tokens: usize,
@@ -36,9 +35,6 @@ pub struct Args {
     /// Which head scores the tokens.
     #[arg(long, value_enum, default_value = "two-stage")]
     head: HeadArg,
-    /// Folder of packed shapes.
-    #[arg(long, value_name = "PATH", env = "TERNTABLE_CACHE", default_value = ".cache")]
-    cache: PathBuf,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -61,8 +57,8 @@ struct Report {
 
 pub fn run(args: &Args) -> Result<(), Error> {
     let BenchDevice::Cpu = args.device;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (cpu, open_s) = open(&args.model, &args.cache.join("cpu"), args.threads.unwrap_or(cores))?;
+    let threads = args.threads.threads.unwrap_or_else(cores);
+    let (cpu, open_s) = open(&args.model, threads)?;
     let work = Work {
         prompt_tokens: args.prompt_tokens,
         tokens: args.tokens,

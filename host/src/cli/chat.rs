@@ -1,6 +1,6 @@
 //! `terntable chat`.
 
-use super::{CardArg, DeviceArg, HeadArg, ModelArg, print_text};
+use super::{CardArg, DeviceArg, HeadArg, ModelArg, ThreadsArg, print_text};
 use signal_hook::{consts::SIGINT, flag};
 use std::{
     io::{BufRead, IsTerminal},
@@ -12,7 +12,7 @@ use std::{
 use terntable::{
     Error,
     chat::{Conversation, Manner},
-    device::{DeviceName, with_feed},
+    device::{Place, with_feed},
     import::Sampling,
     runner::Feed,
     sim::Recording,
@@ -46,6 +46,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
     #[command(flatten)]
+    threads: ThreadsArg,
+    #[command(flatten)]
     card: CardArg,
     /// Which head scores the tokens.
     #[arg(long, value_enum, default_value = "two-stage")]
@@ -61,8 +63,7 @@ const HELP: &str = "/help         this list\n\
 pub fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = args.model.open()?;
     let tokenizer = checkpoint.tokenizer()?;
-    let model = checkpoint.model()?;
-    let mut conversation = Conversation::new(&checkpoint, &model, &tokenizer)?;
+    let mut conversation = Conversation::new(&checkpoint, checkpoint.config(), &tokenizer)?;
     conversation.set_system(args.system.as_deref().unwrap_or_default());
     let usual = checkpoint.sampling();
     let manner = Manner {
@@ -78,9 +79,10 @@ pub fn run(args: &Args) -> Result<(), Error> {
     if !conversation.has_template() {
         eprintln!("the model has no chat template: it continues the text as it stands");
     }
-    let name = DeviceName::from(args.device);
-    let (head, card) = (args.head.into(), args.card.config()?);
-    with_feed(name, &model, head, &card, &Recording::default(), |runner| {
+    let (card, recording) = (args.card.config()?, Recording::default());
+    let (device, threads) = (args.device.into(), args.threads.threads);
+    let place = Place { device, card: &card, recording: &recording, threads };
+    with_feed(&place, &checkpoint, args.head.into(), |runner| {
         talk(runner, &mut conversation, &manner, &interrupt)
     })?;
     Ok(())

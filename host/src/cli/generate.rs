@@ -1,12 +1,13 @@
 //! `terntable generate`.
 
 use super::{
-    CardArg, DeviceArg, HeadArg, ModelArg, RecordingArg, print_json, print_text, progress_bar,
+    CardArg, DeviceArg, HeadArg, ModelArg, RecordingArg, ThreadsArg, print_json, print_text,
+    progress_bar,
 };
 use serde::Serialize;
 use terntable::{
     Error,
-    device::{DeviceName, with_feed},
+    device::{DeviceName, Place, with_feed},
     generate::{Event, Prompt, Request, generate},
     import::Sampling,
     usage::Spent,
@@ -39,6 +40,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
     #[command(flatten)]
+    threads: ThreadsArg,
+    #[command(flatten)]
     card: CardArg,
     #[command(flatten)]
     recording: RecordingArg,
@@ -63,9 +66,8 @@ struct Report {
 pub fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = args.model.open()?;
     let tokenizer = checkpoint.tokenizer()?;
-    let model = checkpoint.model()?;
     // Before the simulator is built for a prompt that cannot be served.
-    let prompt = Prompt::encode(&model, &tokenizer, &args.prompt)?;
+    let prompt = Prompt::encode(checkpoint.config(), &tokenizer, &args.prompt)?;
     let name = DeviceName::from(args.device);
     let card = args.card.config()?;
     let end_tokens = checkpoint.end_tokens()?;
@@ -95,7 +97,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         Event::Text(_) => {}
     };
     let recording = args.recording.recording();
-    let (made, usage) = with_feed(name, &model, args.head.into(), &card, &recording, |runner| {
+    let threads = args.threads.threads;
+    let place = Place { device: name, card: &card, recording: &recording, threads };
+    let (made, usage) = with_feed(&place, &checkpoint, args.head.into(), |runner| {
         generate(runner, &tokenizer, &request, event)
     })?;
     printed?;

@@ -1,10 +1,10 @@
 //! `terntable logits`.
 
-use super::{CardArg, DeviceArg, HeadArg, ModelArg, print_json, print_text};
+use super::{CardArg, DeviceArg, HeadArg, ModelArg, ThreadsArg, print_json, print_text};
 use serde::Serialize;
 use terntable::{
     Error,
-    device::{DeviceName, with_feed},
+    device::{DeviceName, Place, with_feed},
     sim::Recording,
 };
 
@@ -18,6 +18,8 @@ pub struct Args {
     /// Where the integers are added up.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
+    #[command(flatten)]
+    threads: ThreadsArg,
     #[command(flatten)]
     card: CardArg,
     /// Which head scores the tokens; rows that the two-stage head leaves out are null.
@@ -37,10 +39,12 @@ struct Report {
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
-    let model = args.model.open()?.model()?;
+    let checkpoint = args.model.open()?;
     let name = DeviceName::from(args.device);
     let (card, recording) = (args.card.config()?, Recording::default());
-    let (ranked, _) = with_feed(name, &model, args.head.into(), &card, &recording, |runner| {
+    let threads = args.threads.threads;
+    let place = Place { device: name, card: &card, recording: &recording, threads };
+    let (ranked, _) = with_feed(&place, &checkpoint, args.head.into(), |runner| {
         runner.feed(&args.tokens, args.tokens.len(), &mut |_| {})
     })?;
     if !args.json {
@@ -56,7 +60,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return print_text(&table);
     }
     let row = |candidates: &Vec<terntable_golden::head::Candidate>| {
-        let mut row = vec![None; model.config.vocab];
+        let mut row = vec![None; checkpoint.config().vocab];
         for c in candidates {
             row[c.token as usize] = Some(c.logit);
         }

@@ -137,6 +137,14 @@ impl From<HeadArg> for HeadMode {
     }
 }
 
+/// Threads of the CPU.
+#[derive(Debug, clap::Args)]
+struct ThreadsArg {
+    /// Threads of the CPU; by default as many as it runs at a time.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    threads: Option<usize>,
+}
+
 /// The card of the card devices.
 #[derive(Debug, clap::Args)]
 struct CardArg {

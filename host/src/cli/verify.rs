@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     seed::check().map_err(|e| Error::Input(e.to_string()))?;
     let checkpoint = args.model.open()?;
     let model = checkpoint.model()?;
-    let prompt = Prompt::encode(&model, &checkpoint.tokenizer()?, &args.prompt)?;
+    let prompt = Prompt::encode(&model.config, &checkpoint.tokenizer()?, &args.prompt)?;
     let tokens = prompt.tokens();
     let name = DeviceName::from(args.device);
     let mut report = Report {
