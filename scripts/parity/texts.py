@@ -4,6 +4,7 @@ texts.
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
@@ -225,3 +226,4 @@ def _write(folder: Path, tokenizer: Tokenizer, model: Path) -> None:
     config["vocab_size"] = tokenizer.get_vocab_size(with_added_tokens=True)
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     tokenizer.save(str(folder / "tokenizer.json"))
+    shutil.copyfile(model / "model.safetensors", folder / "model.safetensors")
