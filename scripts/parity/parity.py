@@ -2,7 +2,8 @@
 
     cargo xtask parity [--no-write-fixtures] [--no-model] [--last SHARE]
 
-1. Random ternary checkpoints of BitNet and Llama architecture: logits of `terntable logits` against transformers in float32.
+1. Random ternary checkpoints of BitNet and Llama architecture: logits of `terntable logits` against
+   transformers in float32.
 2. Tokenizers and chat templates: tokens of `terntable tokens` against transformers, text by text.
 3. The bundled model: loss of `terntable eval` against transformers on the same text.
 

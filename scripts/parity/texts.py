@@ -1,7 +1,10 @@
-"""Tokenizers and chat templates: `terntable tokens` against transformers on random and adversarial texts."""
+"""Tokenizers and chat templates: `terntable tokens` against transformers, on random and adversarial
+texts.
+"""
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
@@ -12,13 +15,17 @@ SEED = 4711
 COUNT = 10_000
 
 # Pieces that tokenizers treat in ways of their own.
+# fmt: off
 PIECES = (
-    "<s>", "</s>", "<|x|>", "<|user|>", "<|", "|>", "<unk>", "Ġ", "▁", "Ċ", " ", "  ", "\t", "\n", "\r\n",
-    "\n\n\n", "\u00a0", "\u2028", "\u3000", "\u200b", "\u200d", "\ufeff", "\ufffd", "\0", "\x7f", "'s", "'LL",
-    "don't", "I'M", "0", "007", "1234567890", "3.14", "1,000", "e\u0301", "\u00e9", "ﬁ", "ß", "İ", "ǅ", "Ω",
-    "日本語", "한국어", "العربية", "עברית", "ไทย", "👍", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪", "\U0010ffff", "𝔘", "----", "....", "!?",
-    "the", "The", "THE", " and", "king", "SyntaxError:", "{\"a\": [1]}", "<a href='x'>", "\\n", "%s", "𐍈",
+    "<s>", "</s>", "<|x|>", "<|user|>", "<|", "|>", "<unk>", "Ġ", "▁", "Ċ", " ", "  ", "\t", "\n",
+    "\r\n", "\n\n\n", "\xa0", "\u2028", "\u3000", "\u200b", "\u200d", "\ufeff", "�", "\0", "\x7f",
+    "'s", "'LL", "don't", "I'M", "0", "007", "1234567890", "3.14", "1,000", "e\u0301", "é", "ﬁ",
+    "ß", "İ", "ǅ", "Ω", "日本語", "한국어", "العربية", "עברית", "ไทย", "👍",
+    "👩\u200d👩\u200d👧\u200d👦",
+    "🏳️\u200d🌈", "🇩🇪", "\U0010ffff", "𝔘", "----", "....", "!?", "the", "The", "THE", " and",
+    "king", "SyntaxError:", "{\"a\": [1]}", "<a href='x'>", "\\n", "%s", "𐍈",
 )
+# fmt: on
 
 
 def strings() -> list[str]:
@@ -38,18 +45,23 @@ def strings() -> list[str]:
         elif kind == 1:
             texts.append("".join(character() for _ in range(length)))
         else:
-            texts.append("".join(draw.choice((draw.choice(PIECES), character())) for _ in range(length)))
+            texts.append(
+                "".join(draw.choice((draw.choice(PIECES), character())) for _ in range(length))
+            )
     return texts
 
 
 def byte_level(corpus: str) -> Tokenizer:
     """As Llama 3 has it: a regular expression, bytes, special tokens, a first token."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=True))
-    split = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|\s*[\r\n]+|\s+(?!\S)|\s+|."
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(split), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    words = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    split = words + r"|\s*[\r\n]+|\s+(?!\S)|\s+|."
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(split), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=900, initial_alphabet=alphabet, show_progress=False)
@@ -63,14 +75,21 @@ def byte_fallback(corpus: str) -> Tokenizer:
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     )
-    tokenizer.decoder = decoders.Sequence([
-        decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0),
-    ])
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
     tokens = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
     trainer = trainers.BpeTrainer(vocab_size=900, special_tokens=tokens, show_progress=False)
     tokenizer.train_from_iterator(corpus.split("\n\n")[:2000], trainer)
     fields = json.loads(tokenizer.to_str())
-    fields["added_tokens"] = [token for token in fields["added_tokens"] if token["content"] == "<unk>"]
+    fields["added_tokens"] = [
+        token for token in fields["added_tokens"] if token["content"] == "<unk>"
+    ]
     return _with_added(Tokenizer.from_str(json.dumps(fields)))
 
 
@@ -85,21 +104,44 @@ def _with_added(tokenizer: Tokenizer) -> Tokenizer:
 
 
 TEMPLATES = {
-    "lines": "{% for m in messages %}{{ bos_token if loop.first }}{{ m['role'] | capitalize }}: {{ m['content'] "
-    "| trim }}</s>{% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}",
-    "headers": "{{- bos_token }}\n{%- for m in messages %}\n    {{- '<|x|>' + m.role + '<|x|>\\n\\n' + "
-    "m.content | trim + '</s>' }}\n{%- endfor %}\n{%- if add_generation_prompt %}\n    {{- '<|x|>assistant<|x|>"
-    "\\n\\n' }}\n{%- endif %}\n",
-    "blocks": "{% for m in messages %}\n  {% if m.role == 'system' %}\nsystem: {{ m.content }}\n  {% elif "
-    "m.role in ['user'] and not loop.last %}\nuser: {{ m.content.strip().split('\\n')[0] }}\n  {% else %}\n"
-    "{{ m.role.upper() }}: {{ m.content.replace('a', 'b') }}\n  {% endif %}\n{% endfor %}\n",
-    "namespace": "{% set ns = namespace(system='', n=0) %}{% if messages[0]['role'] == 'system' %}{% set "
-    "ns.system = messages[0]['content'] %}{% set rest = messages[1:] %}{% else %}{% set rest = messages %}{% "
-    "endif %}{% for m in rest %}{% if m.role == 'user' %}{% set ns.n = ns.n + 1 %}[{{ ns.n }}]{% if ns.n == 1 "
-    "and ns.system %}({{ ns.system }}){% endif %}{% endif %}{{ m.content }}{% if loop.last %}.{% else %};{% "
-    "endif %}{% endfor %}",
-    "macro": "{% macro say(m) %}<{{ m.role }}>{{ m.content | replace('\\n', ' ') }}{% endmacro %}{% for m in "
-    "messages if m.content %}{{ say(m) }}{{ '' if loop.last else '|' }}{% endfor %}{{ messages | length }}",
+    "lines": """\
+{% for m in messages %}{{ bos_token if loop.first }}{{ m['role'] | capitalize }}: \
+{{ m['content'] | trim }}</s>{% endfor %}\
+{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}""",
+    "headers": r"""
+{{- bos_token }}
+{%- for m in messages %}
+    {{- '<|x|>' + m.role + '<|x|>\n\n' + m.content | trim + '</s>' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|x|>assistant<|x|>\n\n' }}
+{%- endif %}
+""",
+    "blocks": r"""{% for m in messages %}
+  {% if m.role == 'system' %}
+system: {{ m.content }}
+  {% elif m.role in ['user'] and not loop.last %}
+user: {{ m.content.strip().split('\n')[0] }}
+  {% else %}
+{{ m.role.upper() }}: {{ m.content.replace('a', 'b') }}
+  {% endif %}
+{% endfor %}
+""",
+    "namespace": """
+{%- set ns = namespace(system='', n=0) -%}
+{%- if messages[0]['role'] == 'system' -%}
+  {%- set ns.system = messages[0]['content'] -%}{%- set rest = messages[1:] -%}
+{%- else -%}{%- set rest = messages -%}{%- endif -%}
+{%- for m in rest -%}
+  {%- if m.role == 'user' -%}{%- set ns.n = ns.n + 1 -%}[{{ ns.n }}]
+    {%- if ns.n == 1 and ns.system %}({{ ns.system }}){% endif -%}
+  {%- endif -%}
+  {{ m.content }}{{ '.' if loop.last else ';' }}
+{% endfor -%}""",
+    "macro": r"""
+{%- macro say(m) %}<{{ m.role }}>{{ m.content | replace('\n', ' ') }}{% endmacro -%}
+{% for m in messages if m.content %}{{ say(m) }}{{ '' if loop.last else '|' }}{% endfor %}
+{{ messages | length }}""",
 }
 
 
@@ -117,8 +159,8 @@ def conversations() -> list[list[dict]]:
 
 
 def compare(terntable, model: Path, folder: Path) -> bool:
-    """True when every text has the same tokens and the same text back, and every conversation the same
-    rendering. `terntable(*args)` runs the program and returns its JSON."""
+    """True when every text has the same tokens and the same text back, and every conversation the
+    same rendering. `terntable(*args)` runs the program and returns its JSON."""
     corpus = (model / "tinyshakespeare.txt").read_text(encoding="utf-8")
     kinds = {
         "bundled": Tokenizer.from_file(str(model / "tokenizer.json")),
@@ -141,9 +183,13 @@ def compare(terntable, model: Path, folder: Path) -> bool:
                 )
                 different += report["tokens"] != tokens or report["decoded"] != back
         passed &= not different
-        print(f"{'FAIL' if different else 'ok  '} tokenizer, {name}: {len(texts)} texts, with and without "
-              f"special tokens: {different} differ")
-    return passed & _compare_templates(terntable, kinds["byte level, Llama 3's form"], model, folder)
+        print(
+            f"{'FAIL' if different else 'ok  '} tokenizer, {name}: {len(texts)} texts, with and "
+            f"without special tokens: {different} differ"
+        )
+    return passed & _compare_templates(
+        terntable, kinds["byte level, Llama 3's form"], model, folder
+    )
 
 
 def _compare_templates(terntable, tokenizer: Tokenizer, model: Path, folder: Path) -> bool:
@@ -166,8 +212,10 @@ def _compare_templates(terntable, tokenizer: Tokenizer, model: Path, folder: Pat
             tokens = theirs.encode(text, add_special_tokens=False)
             different += report["text"] != text or report["tokens"] != tokens
         passed &= not different
-        print(f"{'FAIL' if different else 'ok  '} template {name!r}: {len(talks)} conversations: "
-              f"{different} differ")
+        print(
+            f"{'FAIL' if different else 'ok  '} template {name!r}: {len(talks)} conversations: "
+            f"{different} differ"
+        )
     print()
     return passed
 
@@ -178,3 +226,4 @@ def _write(folder: Path, tokenizer: Tokenizer, model: Path) -> None:
     config["vocab_size"] = tokenizer.get_vocab_size(with_added_tokens=True)
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     tokenizer.save(str(folder / "tokenizer.json"))
+    shutil.copyfile(model / "model.safetensors", folder / "model.safetensors")

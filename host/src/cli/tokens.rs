@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 use terntable::{
     Error,
-    import::{CheckpointConfig, Message, Template, Tokenizer},
+    import::{Message, Template},
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,10 +38,10 @@ struct Report {
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
-    let folder = &args.model.model;
-    let config = CheckpointConfig::read(&folder.join("config.json"))?;
-    let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"), config.vocab_size)?;
-    let texts = texts(args, folder)?;
+    let checkpoint = args.model.open()?;
+    let tokenizer = checkpoint.tokenizer()?;
+    let template = if args.chat { checkpoint.template()? } else { None };
+    let texts = texts(args, template)?;
     let whole = args.chat || args.no_special;
     let report = |text: String| {
         let tokens =
@@ -60,12 +60,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
 }
 
 /// The texts to encode; rendered, if they are conversations.
-fn texts(args: &Args, folder: &Path) -> Result<Vec<String>, Error> {
-    let template = if args.chat { Template::read(folder)? } else { None };
+fn texts(args: &Args, template: Option<Template>) -> Result<Vec<String>, Error> {
     let Some(template) = template else {
         return match (args.chat, &args.file) {
             (true, _) => Err(Error::File {
-                path: folder.into(),
+                path: args.model.model.clone(),
                 text: "no chat template; expected chat_template.jinja, or chat_template in \
                        tokenizer_config.json"
                     .into(),

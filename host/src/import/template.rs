@@ -105,8 +105,8 @@ impl Template {
         Self::parse(path, source, bos_token, eos_token).map(Some)
     }
 
-    /// Parses a template that stands in the file `path`.
-    pub(super) fn parse(
+    /// A template that stands in `path`, and the tokens that it may name.
+    pub fn parse(
         path: PathBuf,
         source: String,
         bos_token: String,

@@ -358,3 +358,34 @@ fn chat_and_generation_files() {
     write("nested", "chat_template.jinja", &format!("{{{{ {} }}}}", "(".repeat(100_000)));
     bytes("not UTF-8", "chat_template.jinja", "chat", |_| vec![0xff; 10]);
 }
+
+/// Embeddings of 160 MB are described and checked within 120 MB of address space: a block at a time.
+#[test]
+fn large_tensors_are_read_part_by_part() {
+    const EMBEDDINGS: &str = "model.embed_tokens.weight";
+    const ROWS: usize = 4_000_000;
+    let mut checkpoint = Checkpoint::new();
+    checkpoint.config["vocab_size"] = json!(ROWS);
+    checkpoint.tensors.remove(EMBEDDINGS);
+    let folder = folder(&checkpoint);
+    let path = folder.path().join(TENSORS);
+    let (mut header, data) = parts(&fs::read(&path).unwrap());
+    let end = data.len() + ROWS * 20 * 2;
+    header[EMBEDDINGS] =
+        json!({"dtype": "BF16", "shape": [ROWS, 20], "data_offsets": [data.len(), end]});
+    let bytes = safetensors(header.to_string().as_bytes(), &data);
+    fs::write(&path, &bytes).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len((bytes.len() + end - data.len()) as u64).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 122880 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_terntable")])
+        .args(["inspect", &folder.path().to_string_lossy(), "--json"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("every value is zero"), "{warnings}");
+    assert!(!warnings.contains("import refuses it"), "{warnings}");
+}

@@ -77,6 +77,52 @@ fn shards_mean_the_same_as_one_file() {
     refused("logits", folder.path(), &["model-00002-of-00003.safetensors", "cannot read"]);
 }
 
+#[test]
+fn inspect_explains_the_architecture() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoint = Checkpoint::llama().with_linear_norms();
+    checkpoint.config["rope_scaling"] = json!({
+        "type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 16,
+    });
+    checkpoint.tokenizer["added_tokens"] = json!([{
+        "id": 0, "content": "A", "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false, "special": true,
+    }]);
+    checkpoint.write(folder.path());
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    file("chat_template.jinja", "{{ messages[0].content }}");
+    file("generation_config.json", r#"{"eos_token_id": [3, 4], "do_sample": true, "top_p": 0.9}"#);
+    let path = folder.path().to_string_lossy().into_owned();
+    let report = common::json_of(&["inspect", &path, "--json"]);
+    for (key, value) in [
+        ("architecture", json!("LlamaForCausalLM")),
+        ("gate", json!("silu")),
+        ("sub_norms", json!(false)),
+        ("scale_convention", json!("divide")),
+        ("rope_stretch", json!(8.0)),
+        ("devices", json!(["golden", "cpu"])),
+        ("end_tokens", json!([3, 4])),
+        ("sampling", json!({"temperature": 1.0, "top_k": null, "top_p": 0.9})),
+    ] {
+        assert_eq!(report[key], value, "{key}");
+    }
+    assert_eq!(report["tokenizer"]["model"], "WordLevel");
+    assert_eq!(
+        (&report["tokenizer"]["added"], &report["tokenizer"]["special"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(report["template"].as_str().unwrap().ends_with("chat_template.jinja"));
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("use_rms_norm") && !warnings.contains("refuses"), "{warnings}");
+    let text = String::from_utf8(common::terntable(&["inspect", &path]).stdout).unwrap();
+    for part in
+        ["silu gate", "one in every linear layer", "stretched 8 times", "WordLevel", "top_p 0.9"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
 /// A divided scale is the inverse of a multiplied one.
 #[test]
 fn the_conventions_are_inverse() {
