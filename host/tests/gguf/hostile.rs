@@ -85,6 +85,7 @@ const DAMAGES: &[Damage] = &[
     (|f| f.u32("bitnet.attention.head_count_kv", 3), &["key-value heads"]),
     (|f| f.u32("bitnet.embedding_length", 512), &["token_embd.weight", "shape [256, 272]"]),
     (|f| f.u32("bitnet.rope.dimension_count", 32), &["rope.dimension_count", "64"]),
+    (|f| f.u32("split.count", 3), &["split.count", "3 parts", "gguf-split"]),
     (|f| f.u32("bitnet.expert_count", 8), &["expert_count", "dense"]),
     (|f| f.string("bitnet.rope.scaling.type", "yarn"), &["rope.scaling.type", "yarn"]),
     (
