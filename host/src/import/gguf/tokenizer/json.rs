@@ -57,26 +57,39 @@ impl Pieces {
     ) -> Result<Self, String> {
         let model = &json["model"];
         if model["type"] != "BPE" || model["byte_fallback"] == true {
-            return Err(
-                "GGUF is written with byte-level BPE tokenizers only; this one is of another \
-                        kind"
-                    .into(),
-            );
+            return Err("it is no byte-level BPE, the only kind that is written to GGUF".into());
         }
-        if !json["normalizer"].is_null() {
-            return Err("its normalizer has no place in GGUF".into());
-        }
-        let Some(pre) = Pre::of_json(&json["pre_tokenizer"]) else {
-            return Err(format!(
+        let pre = Pre::of_json(&json["pre_tokenizer"]).ok_or_else(|| {
+            format!(
                 "its pre_tokenizer is none that GGUF has a name for here (as GPT-2, as Llama 3): {}",
                 json["pre_tokenizer"]
+            )
+        })?;
+        let absent = |value: &Json| value.is_null() || *value == "";
+        let whole_words = model["ignore_merges"] == true;
+        let fits = [
+            ("normalizer", json["normalizer"].is_null()),
+            ("decoder", json["decoder"]["type"] == "ByteLevel"),
+            ("continuing_subword_prefix", absent(&model["continuing_subword_prefix"])),
+            ("end_of_word_suffix", absent(&model["end_of_word_suffix"])),
+            ("ignore_merges", whole_words == (pre == Pre::Llama3)),
+        ];
+        if let Some((name, _)) = fits.iter().find(|(_, fits)| !fits) {
+            return Err(format!(
+                "its {name} has no place in GGUF with the pre-tokenizer {}, so that texts would get other \
+                 tokens",
+                pre.name()
             ));
-        };
+        }
+        let mut warnings = Vec::new();
         let mut tokens: Vec<Option<(String, u8)>> = vec![None; vocab];
         let mut put = |token: &str, id: &Json, kind: u8| {
             let slot = id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?));
             let slot =
                 slot.ok_or(format!("token {token:?} has the id {id}; expected 0..{vocab}"))?;
+            if let Some((other, _)) = slot.as_ref().filter(|(other, _)| other != token) {
+                return Err(format!("tokens {other:?} and {token:?} both have the id {id}"));
+            }
             *slot = Some((token.into(), kind));
             Ok::<(), String>(())
         };
@@ -85,6 +98,12 @@ impl Pieces {
         }
         for added in json["added_tokens"].as_array().into_iter().flatten() {
             let kind = if added["special"] == true { kind::CONTROL } else { kind::USER_DEFINED };
+            if ["lstrip", "rstrip", "single_word"].iter().any(|name| added[name] == true) {
+                warnings.push(format!(
+                    "the token {} takes blanks beside it or stands alone; GGUF cannot say that",
+                    added["content"]
+                ));
+            }
             put(added["content"].as_str().unwrap_or_default(), &added["id"], kind)?;
         }
         let (tokens, types): (Vec<_>, Vec<_>) = tokens
@@ -113,7 +132,7 @@ impl Pieces {
             add_bos: before.is_some(),
             add_eos: after.is_some(),
             add_space: false,
-            warnings: Vec::new(),
+            warnings,
             tokens,
             types,
         })
