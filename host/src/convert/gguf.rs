@@ -37,6 +37,8 @@ pub fn write(
     };
     let architecture = architecture(checkpoint, &config).map_err(&refuse)?;
     check_rows(&config).map_err(&refuse)?;
+    let mut writer = Writer::new();
+    let warnings = keys(&mut writer, checkpoint, architecture, &config)?;
     let parts = 2 * config.layers + config.vocab.div_ceil(ROWS);
     let mut done = 0;
     let mut step = || {
@@ -66,8 +68,6 @@ pub fn write(
         None => lossless(checkpoint, [ElementType::F16, ElementType::Bf16])?,
     };
     let divisors = checkpoint.rope_divisors()?;
-    let mut writer = Writer::new();
-    let warnings = keys(&mut writer, checkpoint, architecture, &config)?;
     writer.key(SCALES, Value::Array(Array::f32s(&scales)));
     let size = |n: usize| n as u64;
     let rows = [size(config.hidden), size(config.vocab)];
