@@ -46,7 +46,7 @@ proptest! {
         let (mut tensors, mut expected) = (Vec::new(), Vec::new());
         for (index, (rows, blocks, scale, seed)) in matrices.into_iter().enumerate() {
             let (cols, name) = (256 * blocks, format!("tensor {index}"));
-            let trit = |i| ((seed ^ i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as i8 % 3 - 1;
+            let trit = |i: u64| ((seed ^ i).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as i8 % 3 - 1;
             let weights: Vec<i8> = (0..rows * cols).map(trit).collect();
             // A binary16 holds ten bits.
             let scale = scale as f32 / 512.0;

@@ -1,15 +1,15 @@
 //! Packed layer by layer from a checkpoint, or at once from a model: the same bytes.
 
-mod common;
-
+use std::path::Path;
 use terntable::{import::AnyCheckpoint, packed};
 use terntable_cpu::image::{Image, Layout, ModelParts};
 
 #[test]
 fn a_checkpoint_packs_into_the_same_bytes_as_its_model() {
-    let fixtures = common::root().join("host/tests/fixtures");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixtures = root.join("tests/fixtures");
     let folders = std::fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
-    let bundled = common::root().join("models/shakespeare");
+    let bundled = root.join("../models/shakespeare");
     let mut packed_models = 0;
     for folder in folders.filter(|path| path.is_dir()).chain([bundled]) {
         let checkpoint = AnyCheckpoint::open(&folder).unwrap();

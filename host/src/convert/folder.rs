@@ -11,13 +11,23 @@ use crate::{
 };
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::{Value as Json, json};
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 use terntable_gguf::ElementType;
 use terntable_golden::{
     gate::Gate,
     model::{Config, Layer, Projection},
     ternary::Ternary,
 };
+
+/// Files of a checkpoint folder that are not written every time, and `config.json`, without which a
+/// folder does not open.
+const STALE: [&str; 5] = [
+    "config.json",
+    "model.safetensors.index.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+    "chat_template.jinja",
+];
 
 /// A tensor to be written.
 struct Stored {
@@ -80,6 +90,13 @@ pub fn write(
         move |source| Error::Write { path, source }
     };
     std::fs::create_dir_all(out).map_err(cannot(out))?;
+    // What another checkpoint left there would be taken for a part of this one.
+    for name in STALE {
+        match std::fs::remove_file(out.join(name)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(cannot(&out.join(name))(e)),
+            _ => {}
+        }
+    }
     let path = out.join("model.safetensors");
     let views = tensors.iter().map(|t| {
         let view = TensorView::new(t.dtype, t.shape.clone(), &t.bytes);

@@ -37,6 +37,8 @@ pub fn write(
     };
     let architecture = architecture(checkpoint, config).map_err(&refuse)?;
     check_rows(config).map_err(&refuse)?;
+    let mut writer = Writer::new();
+    let warnings = keys(&mut writer, checkpoint, architecture, config)?;
     let parts = 2 * config.layers + config.vocab.div_ceil(ROWS);
     let mut done = 0;
     let mut step = || {
@@ -66,8 +68,6 @@ pub fn write(
         None => lossless(checkpoint, [ElementType::F16, ElementType::Bf16])?,
     };
     let divisors = checkpoint.rope_divisors()?;
-    let mut writer = Writer::new();
-    keys(&mut writer, checkpoint, architecture, config)?;
     writer.key(SCALES, Value::Array(Array::f32s(&scales)));
     let size = |n: usize| n as u64;
     let rows = [size(config.hidden), size(config.vocab)];
@@ -111,7 +111,7 @@ pub fn write(
         body.append(ROPE_DIVISORS, &terntable_gguf::f32(divisors))?;
     }
     body.finish()?;
-    Ok(notes(architecture, element, embedding, &scales))
+    Ok([notes(architecture, element, embedding, &scales), warnings].concat())
 }
 
 /// The architecture that computes what the model computes.
@@ -155,12 +155,13 @@ fn check_rows(config: &Config) -> Result<(), String> {
     }
 }
 
+/// Writes the keys; says what they cannot hold.
 fn keys(
     writer: &mut Writer,
     checkpoint: &AnyCheckpoint,
     architecture: Architecture,
     config: &Config,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let string = |text: &str| Value::String(text.into());
     let number = |n: usize| Value::U32(n as u32);
     writer.key("general.architecture", string(architecture.name()));
@@ -195,7 +196,11 @@ fn keys(
     if let Some(template) = template {
         writer.key("tokenizer.chat_template", Value::String(template));
     }
-    Ok(())
+    let mut warnings = pieces.warnings;
+    if ends.len() > 3 {
+        warnings.push(format!("{} tokens end a text; GGUF has keys for three", ends.len()));
+    }
+    Ok(warnings)
 }
 
 /// Tokenizer and chat template of a folder.

@@ -178,6 +178,24 @@ fn what_cannot_be_converted_is_refused() {
     refused(&["convert", &path, &at("v.gguf")], &["blk.0.attn_v", "TQ2_0"]);
 }
 
+/// A folder that is replaced keeps nothing of what was there.
+#[test]
+fn a_replaced_folder_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let index = r#"{"weight_map": {"a": "elsewhere.safetensors"}}"#;
+    for name in ["model.safetensors.index.json", "chat_template.jinja"] {
+        std::fs::write(out.join(name), index).unwrap();
+    }
+    let bundled = root().join("models/shakespeare");
+    let (from, to) = (bundled.to_string_lossy(), out.to_string_lossy());
+    refused(&["convert", &from, &to], &["exists", "--force"]);
+    json_of(&["convert", &from, &to, "--force", "--json"]);
+    assert_same(&model(&bundled), &model(&out));
+    assert!(!out.join("chat_template.jinja").exists());
+}
+
 /// `--embedding` writes what it says.
 #[test]
 fn embeddings_of_every_type() {

@@ -94,6 +94,9 @@ fn scales_and_rotary_divisors_beside_the_matrices() {
         bytes: file::f32s(values),
     };
     file.tensors.push(more("blk.1.ffn_up.scale", &[0.5]));
+    // Converters of bitnet write this, which stretches nothing.
+    file.string("llama.rope.scaling.type", "linear");
+    file.key("llama.rope.scaling.factor", 6, 1_f32.to_le_bytes().to_vec());
     file.tensors.push(more("rope_freqs.weight", &[8.0; 32]));
     let path = write(folder.path(), &file);
     let checkpoint = AnyCheckpoint::open(&path).unwrap();

@@ -5,6 +5,7 @@ use crate::{
     file::{File, Stored, f32s, strings},
     write,
 };
+use serde_json::json;
 use std::collections::HashMap;
 use terntable::import::{AnyCheckpoint, Tokenizer};
 use terntable_golden::sample::mix;
@@ -235,4 +236,52 @@ fn scores_merge_as_sentencepiece_does() {
     }
     assert!(merged > 500, "{merged}");
     assert_eq!(tokenizer.encode("hello").unwrap().len(), 3);
+}
+
+/// What a tokenizer.json says and GGUF cannot is refused, or noted where it seldom matters.
+#[test]
+fn tokenizers_that_gguf_cannot_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, out) = (folder.path().join("from"), folder.path().join("out.gguf"));
+    std::fs::create_dir(&from).unwrap();
+    let bundled = root().join("models/shakespeare");
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(bundled.join(name), from.join(name)).unwrap();
+    }
+    let text = std::fs::read_to_string(bundled.join("tokenizer.json")).unwrap();
+    let good: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let (from, to) = (from.to_string_lossy(), out.to_string_lossy());
+    let change = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = good.clone();
+        change(&mut json);
+        std::fs::write(format!("{from}/tokenizer.json"), json.to_string()).unwrap();
+    };
+    let refused = |part: &str| {
+        crate::hostile::refused(&["convert", &from, &to], &["tokenizer.json", part]);
+    };
+    change(&|json| json["model"]["ignore_merges"] = true.into());
+    refused("ignore_merges");
+    change(&|json| json["normalizer"] = json!({"type": "NFC"}));
+    refused("normalizer");
+    change(&|json| json["pre_tokenizer"]["add_prefix_space"] = true.into());
+    refused("pre_tokenizer");
+    change(&|json| json["model"]["byte_fallback"] = true.into());
+    refused("byte-level");
+    let last = good["model"]["vocab"].as_object().unwrap().iter().find(|(_, id)| **id == 1023);
+    let last = last.unwrap().0.as_str();
+    let added = |content: &str| {
+        json!([{"id": 1023, "content": content, "single_word": false, "lstrip": true, "rstrip": false,
+                "normalized": false, "special": true}])
+    };
+    change(&|json| json["added_tokens"] = added("<mask>"));
+    refused("both have the id 1023");
+    change(&|json| {
+        // Offsets do not matter, blanks beside a token seldom.
+        json["pre_tokenizer"]["trim_offsets"] = false.into();
+        json["added_tokens"] = added(last);
+    });
+    let notes = json_of(&["convert", &from, &to, "--json"])["notes"].to_string();
+    assert!(notes.contains("blanks beside it"), "{notes}");
+    let tokenizer = AnyCheckpoint::open(&out).unwrap().tokenizer().unwrap();
+    assert_eq!(tokenizer.encode(last).unwrap(), [1023]);
 }

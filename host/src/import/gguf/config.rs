@@ -55,6 +55,14 @@ impl Architecture {
 
 /// The model's configuration by the file's keys and the embedding's rows, checked.
 pub fn read(gguf: &Gguf) -> Result<(Architecture, Config), Error> {
+    const SPLIT: &str = "split.count";
+    if let Some(parts) = gguf.unsigned(SPLIT)?.filter(|parts| *parts > 1) {
+        let text = format!(
+            "one of {parts} parts of a model; expected it in one file: join them with llama.cpp's \
+             gguf-split --merge"
+        );
+        return Err(gguf.key_error(SPLIT, text).into());
+    }
     const ARCHITECTURE: &str = "general.architecture";
     let known = || Architecture::ALL.map(Architecture::name).join(", ");
     let Some(name) = gguf.string(ARCHITECTURE)? else {
