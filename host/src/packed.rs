@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::{ops::Range, path::PathBuf};
 use terntable_cpu::{
-    image::{Fill, Header, Image, LayerNorm, Layout, Part, floats, write_all},
+    image::{Fill, Header, Image, LayerNorm, Layout, Part, VERSION, floats, write_all},
     rows::OFFSET,
     tile::{Shape, pack_into},
 };
@@ -48,9 +48,9 @@ pub fn open(checkpoint: &AnyCheckpoint, threads: usize) -> Result<Image, Error> 
     Ok(Image::open(&path, threads)?)
 }
 
-/// The folder of packed models, in the cache.
+/// The folder of packed models of this version, in the cache.
 pub fn folder() -> PathBuf {
-    terntable_testbench::build::cache_dir().join("cpu")
+    terntable_testbench::build::cache_dir().join("cpu").join(VERSION.to_string())
 }
 
 /// Name and fingerprint of a checkpoint: of where its files lie, how long they are and when they were

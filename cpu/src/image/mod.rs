@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, ops::Range};
 use terntable_golden::model::{Config, Projection};
 
-const MAGIC: [u8; 8] = *b"TERNCPU1";
+/// Version of the file format: changes whenever the order or the form of the parts does.
+pub const VERSION: u8 = 1;
+const MAGIC: [u8; 8] = [b'T', b'E', b'R', b'N', b'C', b'P', b'U', b'0' + VERSION];
 /// Bytes before the JSON: magic, its length, its CRC-32.
 const PREFIX: usize = 16;
 

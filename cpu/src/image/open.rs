@@ -47,7 +47,10 @@ impl Image {
 
 fn header(bytes: &[u8]) -> Result<Header, String> {
     let prefix = bytes.get(..PREFIX).filter(|prefix| prefix[..8] == MAGIC);
-    let prefix = prefix.ok_or("not a packed model: it does not begin with TERNCPU1")?;
+    let prefix = prefix.ok_or_else(|| {
+        let magic = String::from_utf8_lossy(&MAGIC);
+        format!("not a packed model of this version: it does not begin with {magic}")
+    })?;
     let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| prefix[at + i]));
     let json = bytes.get(PREFIX..PREFIX + word(8) as usize);
     let json = json.ok_or("the file ends within its header")?;
