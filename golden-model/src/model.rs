@@ -163,30 +163,6 @@ pub struct Slot {
 /// The caches of one sequence, one a layer.
 pub type Sequence = Vec<KvCache>;
 
-/// What executes the integer work of a pass. The golden device is [`Golden`]; others must give the
-/// same bits.
-pub trait Device {
-    /// Multiplies every row of `x` by each of `linears`, which share their input. Returns the exact
-    /// sums as `[linear][slot][row]`.
-    fn multiply(
-        &mut self,
-        linears: &[Linear],
-        x: &[Quantised],
-    ) -> Result<Vec<Vec<Vec<i32>>>, Error>;
-
-    /// Attends one query head (real elements after RoPE) to positions `0..positions` of a cache.
-    fn attend(
-        &mut self,
-        query: &[f32],
-        cache: &KvCache,
-        head: usize,
-        positions: usize,
-    ) -> Result<Vec<f32>, Error>;
-
-    /// Exact integer products of int8 head rows with `x`.
-    fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error>;
-}
-
 impl Config {
     /// Checks what the formulas need.
     pub fn check(&self) -> Result<(), Error> {
@@ -276,7 +252,7 @@ impl Model {
     /// sequences and returns each slot's quantised input of the head.
     pub fn pass(
         &self,
-        device: &mut dyn Device,
+        golden: &Golden<'_>,
         sequences: &mut [Sequence],
         slots: &[Slot],
     ) -> Result<Vec<Quantised>, Error> {
@@ -285,8 +261,8 @@ impl Model {
         let embed = |slot: &Slot| self.embedding[slot.token as usize * hidden..][..hidden].to_vec();
         let mut x: Vec<Vec<f32>> = slots.iter().map(embed).collect();
         for layer in 0..self.layers.len() {
-            self.attention_block(device, sequences, slots, layer, &mut x)?;
-            self.ffn_block(device, layer, &mut x)?;
+            self.attention_block(golden, sequences, slots, layer, &mut x);
+            self.ffn_block(golden, layer, &mut x);
         }
         Ok(x.iter().map(|x| norm::quantise(x, &self.norm, self.config.norm_eps)).collect())
     }
@@ -314,22 +290,21 @@ impl Model {
     /// they have one: `[projection][slot][row]`.
     fn project<const N: usize>(
         &self,
-        device: &mut dyn Device,
+        golden: &Golden<'_>,
         layer: usize,
         projections: [Projection; N],
         rows: &[Vec<f32>],
         norm: Option<&[f32]>,
-    ) -> Result<[Vec<Vec<f32>>; N], Error> {
+    ) -> [Vec<Vec<f32>>; N] {
         let eps = self.config.norm_eps;
         let mut outputs = [const { Vec::new() }; N];
-        let mut multiply = |outputs: &mut [Vec<Vec<f32>>], linears: &[Linear], x: &[Quantised]| {
-            let sums = device.multiply(linears, x)?;
+        let multiply = |outputs: &mut [Vec<Vec<f32>>], linears: &[Linear], x: &[Quantised]| {
+            let sums = golden.multiply(linears, x);
             for ((output, slots), linear) in outputs.iter_mut().zip(sums).zip(linears) {
                 let scale = self.matrix(*linear).scale;
                 let real = |(sums, x): (&Vec<i32>, &Quantised)| dequantise(sums, x.step, scale);
                 *output = slots.iter().zip(x).map(real).collect();
             }
-            Ok::<(), Error>(())
         };
         let linears = projections.map(|p| Linear::Layer(layer, p));
         let Some(own) = &self.layers[layer].linear_norms else {
@@ -338,32 +313,32 @@ impl Model {
                 None => norm::quantise_identity(row, eps),
             };
             let x: Vec<_> = rows.iter().map(input).collect();
-            multiply(&mut outputs, &linears, &x)?;
-            return Ok(outputs);
+            multiply(&mut outputs, &linears, &x);
+            return outputs;
         };
         let normed = |row: &Vec<f32>| norm.map_or(row.clone(), |w| norm::apply(row, w, eps));
         let rows: Vec<_> = rows.iter().map(normed).collect();
         for (index, projection) in projections.into_iter().enumerate() {
             let weight = &own.weights[projection as usize];
             let x: Vec<_> = rows.iter().map(|row| norm::quantise(row, weight, own.eps)).collect();
-            multiply(&mut outputs[index..=index], &linears[index..=index], &x)?;
+            multiply(&mut outputs[index..=index], &linears[index..=index], &x);
         }
-        Ok(outputs)
+        outputs
     }
 
     fn attention_block(
         &self,
-        device: &mut dyn Device,
+        golden: &Golden<'_>,
         sequences: &mut [Sequence],
         slots: &[Slot],
         index: usize,
         x: &mut [Vec<f32>],
-    ) -> Result<(), Error> {
+    ) {
         let Config { heads, kv_heads, head_dim, .. } = self.config;
         let layer = &self.layers[index];
         let qkv = [Projection::Q, Projection::K, Projection::V];
         let norm = Some(&layer.attention_norm[..]);
-        let [mut q, mut k, v] = self.project(device, index, qkv, x, norm)?;
+        let [mut q, mut k, v] = self.project(golden, index, qkv, x, norm);
         for (i, slot) in slots.iter().enumerate() {
             for head in q[i].chunks_exact_mut(head_dim).chain(k[i].chunks_exact_mut(head_dim)) {
                 self.rope.rotate(head, slot.position);
@@ -376,62 +351,55 @@ impl Model {
             let mut row = Vec::with_capacity(heads * head_dim);
             for (head, query) in q.chunks_exact(head_dim).enumerate() {
                 let kv_head = head / (heads / kv_heads);
-                row.extend(device.attend(query, cache, kv_head, slot.position + 1)?);
+                row.extend(attend(query, cache, kv_head, 0..slot.position + 1));
             }
             attended.push(row);
         }
         let norm = layer.attention_sub_norm.as_deref();
-        let [o] = self.project(device, index, [Projection::O], &attended, norm)?;
+        let [o] = self.project(golden, index, [Projection::O], &attended, norm);
         x.iter_mut().zip(&o).for_each(|(x, o)| add_residual(x, o));
-        Ok(())
     }
 
-    fn ffn_block(
-        &self,
-        device: &mut dyn Device,
-        index: usize,
-        x: &mut [Vec<f32>],
-    ) -> Result<(), Error> {
+    fn ffn_block(&self, golden: &Golden<'_>, index: usize, x: &mut [Vec<f32>]) {
         let layer = &self.layers[index];
         let gate_up = [Projection::Gate, Projection::Up];
-        let [gate, up] = self.project(device, index, gate_up, x, Some(&layer.ffn_norm))?;
+        let [gate, up] = self.project(golden, index, gate_up, x, Some(&layer.ffn_norm));
         let gated = |(gate, up): (&Vec<f32>, &Vec<f32>)| self.config.gate.apply(gate, up);
         let gated: Vec<_> = gate.iter().zip(&up).map(gated).collect();
         let norm = layer.ffn_sub_norm.as_deref();
-        let [down] = self.project(device, index, [Projection::Down], &gated, norm)?;
+        let [down] = self.project(golden, index, [Projection::Down], &gated, norm);
         x.iter_mut().zip(&down).for_each(|(x, down)| add_residual(x, down));
-        Ok(())
     }
 
     /// The head on the outputs of a pass: for each slot its candidates, ranked.
     pub fn head(
         &self,
-        device: &mut dyn Device,
+        golden: &Golden<'_>,
         mode: HeadMode,
         outputs: &[Quantised],
-    ) -> Result<Vec<Vec<Candidate>>, Error> {
+    ) -> Vec<Vec<Candidate>> {
         let all: Vec<u32> = (0..self.config.vocab as u32).collect();
         let selected: Vec<Vec<u32>> = match mode {
             HeadMode::Full => outputs.iter().map(|_| all.clone()).collect(),
             HeadMode::TwoStage => {
-                let sums = device.multiply(&[Linear::Screen], outputs)?;
+                let sums = golden.multiply(&[Linear::Screen], outputs);
                 sums[0].iter().map(|sums| self.head.select(sums)).collect()
             }
         };
         let mut ranked = Vec::with_capacity(outputs.len());
         for (x, tokens) in outputs.iter().zip(selected) {
-            let dots = device.head_dots(&tokens, &x.values)?;
+            let dots = self.head.dots(&tokens, &x.values);
             let score =
                 |(&token, dot)| Candidate { token, logit: self.head.logit(token, dot, x.step) };
             let mut candidates: Vec<_> = tokens.iter().zip(dots).map(score).collect();
             Head::rank(&mut candidates);
             ranked.push(candidates);
         }
-        Ok(ranked)
+        ranked
     }
 }
 
-/// The golden device: table lookup and ternary attention as this crate defines them.
+/// The matrices of a model, prepared for lookup.
 #[derive(Debug)]
 pub struct Golden<'a> {
     model: &'a Model,
@@ -445,6 +413,16 @@ impl<'a> Golden<'a> {
         Self { model, prepared }
     }
 
+    /// Exact sums of each of `linears`, which share their input, with every row of `x`:
+    /// `[linear][slot][row]`.
+    fn multiply(&self, linears: &[Linear], x: &[Quantised]) -> Vec<Vec<Vec<i32>>> {
+        let one = |linear: &Linear| {
+            let tlmm = self.tlmm(*linear);
+            x.iter().map(|x| tlmm.multiply(&x.values)).collect()
+        };
+        linears.iter().map(one).collect()
+    }
+
     fn tlmm(&self, linear: Linear) -> &Tlmm {
         let per_layer = Projection::ALL.len();
         match linear {
@@ -453,33 +431,5 @@ impl<'a> Golden<'a> {
             }
             Linear::Screen => &self.prepared[self.model.layers.len() * per_layer],
         }
-    }
-}
-
-impl Device for Golden<'_> {
-    fn multiply(
-        &mut self,
-        linears: &[Linear],
-        x: &[Quantised],
-    ) -> Result<Vec<Vec<Vec<i32>>>, Error> {
-        let one = |linear: &Linear| {
-            let tlmm = self.tlmm(*linear);
-            x.iter().map(|x| tlmm.multiply(&x.values)).collect()
-        };
-        Ok(linears.iter().map(one).collect())
-    }
-
-    fn attend(
-        &mut self,
-        query: &[f32],
-        cache: &KvCache,
-        head: usize,
-        positions: usize,
-    ) -> Result<Vec<f32>, Error> {
-        Ok(attend(query, cache, head, 0..positions))
-    }
-
-    fn head_dots(&mut self, tokens: &[u32], x: &[i8]) -> Result<Vec<i32>, Error> {
-        Ok(self.model.head.dots(tokens, x))
     }
 }

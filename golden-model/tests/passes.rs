@@ -80,7 +80,7 @@ fn with_linear_norms(mut model: Model, seed: u64) -> Model {
 
 /// Logits (id and bits) of every position of every prompt, its slots taken in the given groups.
 fn run(model: &Model, prompts: &[Vec<u32>], passes: &[Vec<usize>]) -> Vec<Vec<Vec<(u32, u32)>>> {
-    let mut device = Golden::new(model);
+    let device = Golden::new(model);
     let mut sequences: Vec<Sequence> = prompts.iter().map(|_| model.sequence()).collect();
     let mut logits = vec![Vec::new(); prompts.len()];
     let mut next = vec![0; prompts.len()];
@@ -93,8 +93,8 @@ fn run(model: &Model, prompts: &[Vec<u32>], passes: &[Vec<usize>]) -> Vec<Vec<Ve
                 Slot { sequence, position, token: prompts[sequence][position] }
             })
             .collect();
-        let outputs = model.pass(&mut device, &mut sequences, &slots).unwrap();
-        let ranked = model.head(&mut device, HeadMode::TwoStage, &outputs).unwrap();
+        let outputs = model.pass(&device, &mut sequences, &slots).unwrap();
+        let ranked = model.head(&device, HeadMode::TwoStage, &outputs);
         for (slot, candidates) in slots.iter().zip(ranked) {
             let bits = candidates.iter().map(|c| (c.token, c.logit.to_bits())).collect();
             logits[slot.sequence].push(bits);
@@ -170,12 +170,12 @@ fn hash_of(models: impl IntoIterator<Item = (Model, u64)>) -> u64 {
 #[test]
 fn the_two_stage_head_scores_like_the_full_head() {
     let model = random_model(9);
-    let mut device = Golden::new(&model);
+    let device = Golden::new(&model);
     let mut sequences = [model.sequence()];
     let slots = [Slot { sequence: 0, position: 0, token: 7 }];
-    let outputs = model.pass(&mut device, &mut sequences, &slots).unwrap();
-    let two_stage = &model.head(&mut device, HeadMode::TwoStage, &outputs).unwrap()[0];
-    let full = &model.head(&mut device, HeadMode::Full, &outputs).unwrap()[0];
+    let outputs = model.pass(&device, &mut sequences, &slots).unwrap();
+    let two_stage = &model.head(&device, HeadMode::TwoStage, &outputs)[0];
+    let full = &model.head(&device, HeadMode::Full, &outputs)[0];
     assert_eq!((two_stage.len(), full.len()), (256, 300));
     let kept: Vec<_> = full.iter().filter(|c| two_stage.contains(c)).collect();
     assert!(kept.iter().copied().eq(two_stage), "the same logits in the same order");
@@ -187,7 +187,7 @@ fn impossible_slots_are_refused() {
     let refused = |token, position| {
         let slots = [Slot { sequence: 0, position, token }];
         let mut sequences = [model.sequence()];
-        model.pass(&mut Golden::new(&model), &mut sequences, &slots).unwrap_err().to_string()
+        model.pass(&Golden::new(&model), &mut sequences, &slots).unwrap_err().to_string()
     };
     assert!(refused(300, 0).contains("token 300 is outside the vocabulary of 300"));
     assert!(refused(0, 64).contains("context of 64"));

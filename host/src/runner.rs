@@ -113,7 +113,7 @@ impl Passes for GoldenPasses<'_> {
     }
 
     fn pass(&mut self, slots: &[Slot]) -> Result<Vec<Quantised>, Error> {
-        Ok(self.model.pass(&mut self.device, &mut self.sequences, slots)?)
+        Ok(self.model.pass(&self.device, &mut self.sequences, slots)?)
     }
 
     fn rank(
@@ -121,7 +121,7 @@ impl Passes for GoldenPasses<'_> {
         head: HeadMode,
         outputs: &[Quantised],
     ) -> Result<Vec<Vec<Candidate>>, Error> {
-        Ok(self.model.head(&mut self.device, head, outputs)?)
+        Ok(self.model.head(&self.device, head, outputs))
     }
 }
 

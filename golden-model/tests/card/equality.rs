@@ -19,7 +19,7 @@ fn passes_equal_the_model() {
         let model = random_model_for(&card, seed);
         let tiles = [None, Some(8), Some(20)][seed as usize % 3];
         let mut rig = Rig::on(card, &model, tiles);
-        let mut device = Golden::new(&model);
+        let device = Golden::new(&model);
         let mut sequences: Vec<Sequence> = (0..3).map(|_| model.sequence()).collect();
         let ids = [0; 3].map(|_| rig.kv.create().unwrap());
         let vocab = model.config.vocab;
@@ -50,14 +50,14 @@ fn passes_equal_the_model() {
                 }));
             }
             rig.run(&pass).unwrap();
-            let outputs = model.pass(&mut device, &mut sequences, &slots).unwrap();
+            let outputs = model.pass(&device, &mut sequences, &slots).unwrap();
             slots_run += slots.len();
             let mode = match kind {
                 ProgramKind::Pass => continue,
                 ProgramKind::TwoStage => HeadMode::TwoStage,
                 _ => HeadMode::Full,
             };
-            let expected = model.head(&mut device, mode, &outputs).unwrap();
+            let expected = model.head(&device, mode, &outputs);
             for (index, (slot, expected)) in pass.slots().iter().zip(&expected).enumerate() {
                 if !slot.head {
                     continue;
@@ -110,7 +110,7 @@ fn buffers_hold_the_input_of_the_head() {
         .enumerate()
         .map(|(position, token)| Slot { sequence: 0, position, token })
         .collect();
-    let outputs = model.pass(&mut Golden::new(&model), &mut sequences, &slots).unwrap();
+    let outputs = model.pass(&Golden::new(&model), &mut sequences, &slots).unwrap();
     let columns = rig.card.geometry().block_cols();
     for (index, output) in outputs.iter().enumerate() {
         assert_eq!(rig.machine.step_a()[index].to_bits(), output.step.to_bits());

@@ -10,11 +10,11 @@ use terntable_golden::{
 
 /// Candidates after each token of a plain sequence.
 fn plain(model: &Model, tokens: &[u32]) -> Vec<Vec<(u32, u32)>> {
-    let mut device = Golden::new(model);
+    let device = Golden::new(model);
     let slot = |(position, &token)| Slot { sequence: 0, position, token };
     let slots: Vec<Slot> = tokens.iter().enumerate().map(slot).collect();
-    let outputs = model.pass(&mut device, &mut [model.sequence()], &slots).unwrap();
-    let ranked = model.head(&mut device, HeadMode::TwoStage, &outputs).unwrap();
+    let outputs = model.pass(&device, &mut [model.sequence()], &slots).unwrap();
+    let ranked = model.head(&device, HeadMode::TwoStage, &outputs);
     ranked.iter().map(|candidates| bits(candidates)).collect()
 }
 
