@@ -168,23 +168,16 @@ impl ElementType {
     /// Bytes of a tensor of this shape, without padding. The text of an error says what is wrong.
     pub(crate) fn bytes(self, shape: &[u64]) -> Result<u64, String> {
         let (block, size) = self.block();
-        let row = shape.first().copied().unwrap_or(0);
-        if shape.contains(&0) {
-            return Err(format!(
-                "shape {shape:?}; expected no dimension of 0: the file is damaged"
-            ));
-        }
+        check_shape(shape)?;
+        let row = shape[0];
         if !row.is_multiple_of(block) {
             return Err(format!(
                 "rows of {row} elements; {} has blocks of {block}, expected a multiple of it",
                 self.name()
             ));
         }
-        let blocks = shape[1..].iter().try_fold(row / block, |all, n| all.checked_mul(*n));
-        let bytes = blocks.and_then(|blocks| blocks.checked_mul(size)).filter(|b| *b < 1 << 48);
-        let Some(bytes) = bytes else {
-            return Err(format!("shape {shape:?} has more elements than any file can hold"));
-        };
+        // No overflow: there are fewer than 2^48 elements, and no block has 2^15 bytes.
+        let bytes = shape[1..].iter().product::<u64>() * (row / block) * size;
         Ok(bytes + if self == Self::I2S { I2S_TAIL } else { 0 })
     }
 
@@ -196,6 +189,7 @@ impl ElementType {
         room: u64,
         alignment: u64,
     ) -> Result<(Self, u64), String> {
+        check_shape(shape)?;
         let fits = |element: Self| {
             let bytes = element.bytes(shape).ok()?;
             (bytes.next_multiple_of(alignment) == room.next_multiple_of(alignment) && bytes <= room)
@@ -228,6 +222,19 @@ impl ElementType {
                  {room} bytes fit neither for shape {shape:?}: the file is damaged or of another dialect"
             )
         })
+    }
+}
+
+/// Every dimension is there, and the elements can be counted.
+fn check_shape(shape: &[u64]) -> Result<(), String> {
+    if shape.is_empty() || shape.contains(&0) {
+        return Err(format!("shape {shape:?}; expected no dimension of 0: the file is damaged"));
+    }
+    match shape.iter().try_fold(1_u64, |all, n| all.checked_mul(*n)) {
+        Some(elements) if elements < 1 << 48 => Ok(()),
+        _ => {
+            Err(format!("shape {shape:?} has more elements than any file can hold: it is damaged"))
+        }
     }
 }
 

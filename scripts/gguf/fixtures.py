@@ -37,7 +37,7 @@ def types(rng):
     for name in TYPES:
         kind = KIND[name]
         if name in ("F32", "F16", "BF16"):
-            real = (rng.standard_normal((ROWS, 512)) * 10.0 ** rng.integers(-9, 4, (ROWS, 512)))
+            real = rng.standard_normal((ROWS, 512)) * 10.0 ** rng.integers(-9, 4, (ROWS, 512))
             data = gguf.quants.quantize(real.astype(np.float32), kind)
         else:
             data = raw_blocks(rng, kind)
@@ -71,9 +71,11 @@ def i2_s(rng):
         stored[block * 32 + at % 32] |= (int(trit) + 1) << (6 - 2 * (at // 32))
     struct.pack_into("<f", stored, rows * cols // 4, scale)
     expected = trits.astype(np.float32) * np.float32(scale)
+
     # The package does not know the type: the header is written by hand, version 2 for once.
     def string(text):
         return struct.pack("<Q", len(text)) + text.encode()
+
     header = b"GGUF" + struct.pack("<IQQ", 2, 2, 1)
     header += string("general.architecture") + struct.pack("<I", 8) + string("bitnet-25")
     header += string("I2_S") + struct.pack("<IQQIQ", 2, cols, rows, 36, 0)

@@ -47,12 +47,22 @@ def vocabulary():
 def tensors():
     yield "token_embd.weight", F16, (HIDDEN, VOCAB)
     for n in range(LAYERS):
-        for name, length in [("attn_norm", HIDDEN), ("attn_sub_norm", HIDDEN), ("ffn_norm", HIDDEN),
-                             ("ffn_sub_norm", FFN)]:
+        for name, length in [
+            ("attn_norm", HIDDEN),
+            ("attn_sub_norm", HIDDEN),
+            ("ffn_norm", HIDDEN),
+            ("ffn_sub_norm", FFN),
+        ]:
             yield f"blk.{n}.{name}.weight", F32, (length,)
-        for name, cols, rows in [("attn_q", HIDDEN, HIDDEN), ("attn_k", HIDDEN, KV), ("attn_v", HIDDEN, KV),
-                                 ("attn_output", HIDDEN, HIDDEN), ("ffn_gate", HIDDEN, FFN),
-                                 ("ffn_up", HIDDEN, FFN), ("ffn_down", FFN, HIDDEN)]:
+        for name, cols, rows in [
+            ("attn_q", HIDDEN, HIDDEN),
+            ("attn_k", HIDDEN, KV),
+            ("attn_v", HIDDEN, KV),
+            ("attn_output", HIDDEN, HIDDEN),
+            ("ffn_gate", HIDDEN, FFN),
+            ("ffn_up", HIDDEN, FFN),
+            ("ffn_down", FFN, HIDDEN),
+        ]:
             yield f"blk.{n}.{name}.weight", I2_S, (cols, rows)
     yield "output_norm.weight", F32, (HIDDEN,)
 
@@ -64,8 +74,16 @@ def data(rng, kind, shape):
     if kind == F16:
         return rng.standard_normal(elements, np.float32).astype(np.float16).tobytes()
     # A byte of four codes of 0, 1 and 2; the scale and its padding.
-    codes = np.array([a | b << 2 | c << 4 | d << 6 for a in range(3) for b in range(3) for c in range(3)
-                      for d in range(3)], np.uint8)
+    codes = np.array(
+        [
+            a | b << 2 | c << 4 | d << 6
+            for a in range(3)
+            for b in range(3)
+            for c in range(3)
+            for d in range(3)
+        ],
+        np.uint8,
+    )
     return codes[rng.integers(0, 81, elements // 4, np.uint8)].tobytes() + struct.pack("<f28x", 0.8)
 
 
@@ -77,17 +95,30 @@ def main():
     text = lambda key, value: string(key) + struct.pack("<I", 8) + string(value)
     types = [struct.pack("<i", 1 if i < VOCAB - 256 else 3) for i in range(VOCAB)]
     keys = [
-        text("general.architecture", ARCH), text("general.name", "bitnet2b_random"), u32("general.file_type", 40),
-        u32(f"{ARCH}.block_count", LAYERS), u32(f"{ARCH}.context_length", CONTEXT),
-        u32(f"{ARCH}.embedding_length", HIDDEN), u32(f"{ARCH}.feed_forward_length", FFN),
-        u32(f"{ARCH}.attention.head_count", HEADS), u32(f"{ARCH}.attention.head_count_kv", KV_HEADS),
-        u32(f"{ARCH}.rope.dimension_count", HIDDEN // HEADS), f32(f"{ARCH}.rope.freq_base", 500000.0),
-        f32(f"{ARCH}.attention.layer_norm_rms_epsilon", 1e-5), u32(f"{ARCH}.vocab_size", VOCAB),
-        text("tokenizer.ggml.model", "gpt2"), text("tokenizer.ggml.pre", "llama-bpe"),
-        string("tokenizer.ggml.tokens") + struct.pack("<I", 9) + array(8, [string(t) for t in tokens]),
+        text("general.architecture", ARCH),
+        text("general.name", "bitnet2b_random"),
+        u32("general.file_type", 40),
+        u32(f"{ARCH}.block_count", LAYERS),
+        u32(f"{ARCH}.context_length", CONTEXT),
+        u32(f"{ARCH}.embedding_length", HIDDEN),
+        u32(f"{ARCH}.feed_forward_length", FFN),
+        u32(f"{ARCH}.attention.head_count", HEADS),
+        u32(f"{ARCH}.attention.head_count_kv", KV_HEADS),
+        u32(f"{ARCH}.rope.dimension_count", HIDDEN // HEADS),
+        f32(f"{ARCH}.rope.freq_base", 500000.0),
+        f32(f"{ARCH}.attention.layer_norm_rms_epsilon", 1e-5),
+        u32(f"{ARCH}.vocab_size", VOCAB),
+        text("tokenizer.ggml.model", "gpt2"),
+        text("tokenizer.ggml.pre", "llama-bpe"),
+        string("tokenizer.ggml.tokens")
+        + struct.pack("<I", 9)
+        + array(8, [string(t) for t in tokens]),
         string("tokenizer.ggml.token_type") + struct.pack("<I", 9) + array(5, types),
-        string("tokenizer.ggml.merges") + struct.pack("<I", 9) + array(8, [string(m) for m in merges]),
-        u32("tokenizer.ggml.bos_token_id", VOCAB - 256), u32("tokenizer.ggml.eos_token_id", VOCAB - 255),
+        string("tokenizer.ggml.merges")
+        + struct.pack("<I", 9)
+        + array(8, [string(m) for m in merges]),
+        u32("tokenizer.ggml.bos_token_id", VOCAB - 256),
+        u32("tokenizer.ggml.eos_token_id", VOCAB - 255),
     ]
     header = b"GGUF" + struct.pack("<IQQ", 3, len(list(tensors())), len(keys)) + b"".join(keys)
     offset, sizes = 0, {F32: 4, F16: 2, I2_S: 0.25}

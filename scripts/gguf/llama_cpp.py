@@ -2,11 +2,12 @@
 
     cargo build --release && python scripts/gguf/llama_cpp.py [--json FILE]
 
-Random models of the architectures `llama` (grouped-query heads, separate head, divided rotary frequencies)
-and `bitnet` are written in F16 by the `gguf` package, converted to TQ2_0 by `terntable convert`, and run by
-both on texts that the model itself made. Tokenizers of every kind are read by llama.cpp from a GGUF file and
-by the tokenizers library from the folder that `terntable convert` makes of it. The packages have the versions
-of the group `parity` in scripts/tools.toml; xllamacpp brings llama.cpp ready built.
+Random models of the architectures `llama` (grouped-query heads, separate head, divided rotary
+frequencies) and `bitnet` are written in F16 by the `gguf` package, converted to TQ2_0 by `terntable
+convert`, and run by both on texts that the model itself made. Tokenizers of every kind are read by
+llama.cpp from a GGUF file and by the tokenizers library from the folder that `terntable convert` makes
+of it. The packages have the versions of the group `parity` in scripts/tools.toml; xllamacpp brings
+llama.cpp ready built.
 """
 
 import argparse
@@ -62,8 +63,13 @@ class Server:
         rows = np.full((len(tokens), vocab), np.nan)
         for n, row in enumerate(rows, 1):
             # The bias chooses a token that is a whole character; what is reported is without it.
-            body = {"prompt": tokens[:n], "n_predict": 1, "n_probs": vocab, "temperature": 0.0,
-                    "logit_bias": [[65, 1000.0]]}
+            body = {
+                "prompt": tokens[:n],
+                "n_predict": 1,
+                "n_probs": vocab,
+                "temperature": 0.0,
+                "logit_bias": [[65, 1000.0]],
+            }
             answer = self.ask("/completion", body)
             for entry in answer["completion_probabilities"][0]["top_logprobs"]:
                 row[entry["id"]] = entry["logprob"]
@@ -164,10 +170,32 @@ def logits(folder, architecture, rng):
     vocab = write(real, architecture, lambda writer: byte_level(writer, "gpt-2"), rng)
     terntable("convert", real, path, "--json")
     results = []
-    made = terntable("generate", "--model", path, "--prompt", "ROMEO:", "--temperature", 1, "--seed", 5,
-                     "--max-tokens", 120, "--json")["tokens"]
-    ours = np.array(terntable("logits", "--model", path, "--head", "full", "--json", "--tokens",
-                              ",".join(map(str, made)))["logits"])
+    made = terntable(
+        "generate",
+        "--model",
+        path,
+        "--prompt",
+        "ROMEO:",
+        "--temperature",
+        1,
+        "--seed",
+        5,
+        "--max-tokens",
+        120,
+        "--json",
+    )["tokens"]
+    ours = np.array(
+        terntable(
+            "logits",
+            "--model",
+            path,
+            "--head",
+            "full",
+            "--json",
+            "--tokens",
+            ",".join(map(str, made)),
+        )["logits"]
+    )
     ours -= ours.max(1, keepdims=True)
     ours -= np.log(np.exp(ours).sum(1, keepdims=True))
     for kv in ("f16", "q8_0"):
@@ -176,20 +204,68 @@ def logits(folder, architecture, rng):
         cosine = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
         at = np.arange(len(made) - 1), made[1:]
         perplexity = [float(np.exp(-rows[at].mean())) for rows in (ours, theirs)]
-        results.append({
-            "architecture": architecture, "kv": kv, "positions": len(made),
-            "min_cosine": float(cosine.min()), "mean_cosine": float(cosine.mean()),
-            "same_best": float((a.argmax(1) == b.argmax(1)).mean()),
-            "perplexity": perplexity[0], "llama_cpp": perplexity[1],
-            "difference": perplexity[0] / perplexity[1] - 1,
-        })
+        results.append(
+            {
+                "architecture": architecture,
+                "kv": kv,
+                "positions": len(made),
+                "min_cosine": float(cosine.min()),
+                "mean_cosine": float(cosine.mean()),
+                "same_best": float((a.argmax(1) == b.argmax(1)).mean()),
+                "perplexity": perplexity[0],
+                "llama_cpp": perplexity[1],
+                "difference": perplexity[0] / perplexity[1] - 1,
+            }
+        )
     return results
 
 
-PARTS = [" ", "  ", "   ", "\n", "\n\n", "\t", "\r\n", "a", "the", "The", " king", "hello", "'s", "'S", "'ll",
-         "'LL", "1", "12345", "\u00b2", "!", "...", "?!", "$+<=>^~|", "(", "\u00e9", "\u00df", "\ufb01", "\u4e16\u754c",
-         "\U0001f642", "\U0001f469\u200d\U0001f680", "\u0301", "\u00a0", "\u3000", "\u200b", "_", "-", "\u0120", "\u01c5",
-         "\u0e01", "\u0627", "<|end|>", "</s>", "\x7f", "\u2581"]
+PARTS = [
+    " ",
+    "  ",
+    "   ",
+    "\n",
+    "\n\n",
+    "\t",
+    "\r\n",
+    "a",
+    "the",
+    "The",
+    " king",
+    "hello",
+    "'s",
+    "'S",
+    "'ll",
+    "'LL",
+    "1",
+    "12345",
+    "\u00b2",
+    "!",
+    "...",
+    "?!",
+    "$+<=>^~|",
+    "(",
+    "\u00e9",
+    "\u00df",
+    "\ufb01",
+    "\u4e16\u754c",
+    "\U0001f642",
+    "\U0001f469\u200d\U0001f680",
+    "\u0301",
+    "\u00a0",
+    "\u3000",
+    "\u200b",
+    "_",
+    "-",
+    "\u0120",
+    "\u01c5",
+    "\u0e01",
+    "\u0627",
+    "<|end|>",
+    "</s>",
+    "\x7f",
+    "\u2581",
+]
 
 
 def strings(count):
@@ -215,8 +291,12 @@ def tokens(folder, name, vocabulary, rng):
         theirs = server.ask("/tokenize", body)["tokens"]
         if ours.encode(text, add_special_tokens=False).ids != theirs:
             different.append(text)
-    return {"tokenizer": name, "strings": STRINGS, "different": len(different),
-            "examples": different[:5]}
+    return {
+        "tokenizer": name,
+        "strings": STRINGS,
+        "different": len(different),
+        "examples": different[:5],
+    }
 
 
 def main():
@@ -224,7 +304,10 @@ def main():
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     args = parser.parse_args()
     rng = np.random.default_rng(5)
-    kinds = {pre: (lambda writer, pre=pre: byte_level(writer, pre)) for pre in ("gpt-2", "default", "llama-bpe")}
+    kinds = {
+        pre: (lambda writer, pre=pre: byte_level(writer, pre))
+        for pre in ("gpt-2", "default", "llama-bpe")
+    }
     kinds["scores"] = scored
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -236,7 +319,9 @@ def main():
             print(json.dumps(row))
     if args.json:
         args.json.write_text(json.dumps({"models": models, "tokenizers": texts}, indent=1) + "\n")
-    bad = [m for m in models if m["min_cosine"] < MIN_COSINE or abs(m["difference"]) > MAX_PERPLEXITY]
+    bad = [
+        m for m in models if m["min_cosine"] < MIN_COSINE or abs(m["difference"]) > MAX_PERPLEXITY
+    ]
     bad += [t for t in texts if t["different"]]
     if bad:
         sys.exit(f"{len(bad)} comparisons fail")

@@ -6,7 +6,7 @@ use crate::{
     import::{
         AnyCheckpoint,
         gguf::{Pieces, tokenizer_json},
-        packed_rows, projection_name,
+        llama3_parameters, packed_rows, projection_name,
     },
 };
 use safetensors::{Dtype, tensor::TensorView};
@@ -45,12 +45,19 @@ pub fn write(
 ) -> Result<Vec<String>, Error> {
     let config = checkpoint.config();
     let refuse = |text: &str| Error::File { path: checkpoint.path().into(), text: text.into() };
-    if checkpoint.rope_divisors()?.is_some() {
-        return Err(refuse(
-            "its rotary frequencies have divisors one by one (rope_freqs.weight); config.json has only \
-             the formula that made them: take the checkpoint from which the file was made",
-        ));
-    }
+    let rope = match checkpoint.rope_divisors()? {
+        None => None,
+        Some(divisors) => {
+            let parameters = llama3_parameters(&divisors, config.rope_theta, config.head_dim);
+            Some(parameters.ok_or_else(|| {
+                refuse(
+                    "its rotary frequencies have divisors one by one (rope_freqs.weight), and they are not \
+                     Llama 3's; config.json has only the formula: take the checkpoint from which the file \
+                     was made",
+                )
+            })?)
+        }
+    };
     let element = lossless(checkpoint, [ElementType::Bf16, ElementType::F16])?;
     let mut tensors = Vec::new();
     let shape = [config.vocab, config.hidden];
@@ -143,10 +150,11 @@ pub fn write(
         }
     }
     let ends = checkpoint.end_tokens()?;
-    put(
-        "config.json",
-        &config_json(config, sub_norms, checkpoint.tied_head(), element, bos, &ends),
-    )?;
+    let mut json = config_json(config, sub_norms, checkpoint.tied_head(), element, bos, &ends);
+    if let Some(rope) = rope {
+        json["rope_parameters"] = rope;
+    }
+    put("config.json", &json)?;
     // The library makes a file that only its owner can read.
     let like = std::fs::metadata(out.join("config.json")).map(|file| file.permissions());
     like.and_then(|like| std::fs::set_permissions(&path, like)).map_err(cannot(&path))?;

@@ -18,7 +18,7 @@ pub use config::{Architecture, CheckpointConfig};
 pub use files::{Stored, TensorFiles, real_values};
 pub use generation::{Generation, Sampling};
 pub use quantization::{Quantization, ScaleConvention};
-pub use rope::Rotary;
+pub use rope::{Rotary, llama3_parameters};
 pub use template::{Message, Template};
 pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use weights::{PackedCodes, packed_rows, unpack_codes};

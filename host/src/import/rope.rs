@@ -104,6 +104,21 @@ impl Stretch {
     }
 }
 
+/// The `rope_parameters` whose divisors are these, if they are Llama 3's scaling with the numbers that its
+/// models have (longest wave 1, shortest 4, trained on 8,192 tokens).
+pub fn llama3_parameters(divisors: &[f32], theta: f32, head_dim: usize) -> Option<Value> {
+    let fields = serde_json::json!({
+        "rope_type": "llama3",
+        "rope_theta": theta,
+        "factor": divisors.iter().copied().fold(1.0, f32::max),
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    });
+    let made = rotary(fields.as_object(), theta, head_dim, 8192).ok()?;
+    (made.divisors.as_deref() == Some(divisors)).then_some(fields)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,6 +103,11 @@ const DAMAGES: &[Damage] = &[
     (|f| f.tensor(UP).shape = vec![1; 9], &[UP, "9 dimensions"]),
     (|f| f.tensor(UP).shape = vec![256, 0], &[UP, "dimension of 0"]),
     (|f| f.tensor(UP).shape = vec![1 << 40, 1 << 40], &[UP, "more elements"]),
+    // A type whose size follows from the next tensor: its shape counts all the same.
+    (
+        |f| (f.tensor(UP).type_id, f.tensor(UP).shape) = (38, vec![1 << 40; 4]),
+        &[UP, "more elements"],
+    ),
     (|f| f.tensor(UP).shape = vec![250, 512], &[UP, "multiple"]),
     (|f| f.tensor(UP).type_id = 99, &[UP, "type 99"]),
     (|f| f.tensor(UP).shape = vec![512, 512], &["blk.0.ffn_down.weight", "an overlap"]),

@@ -9,6 +9,7 @@ mod tokenizer;
 
 use common::json_of;
 use file::{File, Stored, encode, scale, weights};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use terntable::import::AnyCheckpoint;
 use terntable_golden::{gate::Gate, model::Projection};
@@ -30,7 +31,7 @@ fn every_architecture_and_type_loads_exactly() {
         for stored in STORED {
             let path = write(folder.path(), &File::model(architecture, stored));
             let checkpoint = AnyCheckpoint::open(&path).unwrap();
-            let config = checkpoint.config().clone();
+            let config = checkpoint.config();
             let relu = architecture == "bitnet-b1.58" || architecture == "bitnet-25";
             assert_eq!(config.gate, if relu { Gate::Relu2 } else { Gate::Silu }, "{architecture}");
             assert_eq!(config.rope_theta, 10_000.0);
@@ -67,7 +68,7 @@ fn files_run_as_folders_do() {
             ["logits"]
             .clone()
     };
-    for architecture in ["bitnet", "bitnet-b1.58"] {
+    for architecture in ["bitnet", "bitnet-b1.58", "llama"] {
         let path = write(folder.path(), &File::model(architecture, Stored::Tq1_0));
         let golden = logits(&path, "golden");
         assert_eq!(golden, logits(&path, "cpu"), "{architecture}");
@@ -78,8 +79,6 @@ fn files_run_as_folders_do() {
         write(folder.path(), &File::model(architecture, Stored::I2S));
         assert_eq!(golden, logits(&path, "cpu"), "{architecture}");
     }
-    let path = write(folder.path(), &File::model("llama", Stored::Tq2_0));
-    assert_eq!(logits(&path, "golden"), logits(&path, "cpu"));
 }
 
 /// Scales beside a matrix multiply; divided rotary frequencies change what comes out.
@@ -111,8 +110,31 @@ fn scales_and_rotary_divisors_beside_the_matrices() {
     assert_eq!(again.rope_divisors().unwrap(), Some(vec![8.0; 32]));
     assert!(again.layer(1).unwrap().projections == checkpoint.layer(1).unwrap().projections);
     let to = folder.path().join("folder");
-    hostile::refused(&["convert", &from, &to.to_string_lossy()], &["rope_freqs"]);
+    hostile::refused(&["convert", &from, &to.to_string_lossy()], &["rope_freqs", "Llama 3"]);
     assert!(!to.exists());
+    // Those of Llama 3 have a formula.
+    let parameters = json!({"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 8192});
+    let divisors = rope(&parameters);
+    file.tensor("rope_freqs.weight").bytes = file::f32s(&divisors);
+    let path = write(folder.path(), &file);
+    json_of(&["convert", &from, &to.to_string_lossy(), "--json"]);
+    assert_eq!(AnyCheckpoint::open(&to).unwrap().rope_divisors().unwrap(), Some(divisors));
+    let (a, b) = (AnyCheckpoint::open(&to).unwrap(), AnyCheckpoint::open(&path).unwrap());
+    assert!(a.layer(1).unwrap().projections == b.layer(1).unwrap().projections);
+}
+
+/// Divisors of heads of 64 and base 10,000 by the definition of Llama 3's scaling.
+fn rope(parameters: &serde_json::Value) -> Vec<f32> {
+    let number = |name: &str| parameters[name].as_f64().unwrap();
+    let (factor, context) = (number("factor"), number("original_max_position_embeddings"));
+    let divisor = |i: u32| {
+        let wave = 2.0 * std::f64::consts::PI * 10_000_f64.powf(f64::from(i) / 32.0);
+        let smooth = (context / wave - 1.0) / 3.0;
+        let blend = 1.0 / ((1.0 - smooth.clamp(0.0, 1.0)) / factor + smooth.clamp(0.0, 1.0));
+        blend as f32
+    };
+    (0..32).map(divisor).collect()
 }
 
 #[test]
