@@ -249,7 +249,7 @@ fn random_damage_never_panics() {
                 2 => bytes.truncate(at.max(8)),
                 3 => {
                     let end = bytes.len().min(at + draw(60 + change, 64));
-                    bytes.drain(at..end);
+                    bytes.drain(at.max(8).min(end)..end);
                 }
                 _ => {
                     let value = [0, 1, u64::MAX, 1 << 63, 1 << 32][draw(70 + change, 5)];
