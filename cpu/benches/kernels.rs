@@ -77,6 +77,7 @@ fn attention(c: &mut Criterion) {
         for positions in [128, 1000] {
             let query = |seed| Query {
                 values: int8(seed, head_dim),
+                sum: 0,
                 factor: 0.01 * score_constant(head_dim),
                 positions,
             };

@@ -109,8 +109,13 @@ pub fn run(
         )));
     }
     let all = prompt_tokens + tokens;
-    // Touches every page and wakes the threads.
+    // Touches every page of the weights and the memory that a pass takes, as the peer's own warm-up does.
     cpu.sweep();
+    prefill(
+        cpu,
+        &Work { prompt_tokens: prompt_tokens.clamp(1, work.chunk.max(1)), ..*work },
+        &mut |_| {},
+    )?;
     let (sequence, first, prefill_s) = prefill(cpu, work, &mut |done| progress(done, all))?;
 
     let mut sequences = vec![sequence; slots];

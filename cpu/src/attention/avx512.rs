@@ -4,6 +4,8 @@ use super::{QUERIES, Query};
 use crate::kv::{HeadCache, KEY_BLOCK, KEY_OFFSET, VALUE_BLOCK, VALUE_LANES};
 use std::arch::x86_64::*;
 
+/// Sums that a query's products are shared out to.
+const CHAINS: usize = 4;
 /// Bytes of a vector.
 const VECTOR: usize = 64;
 /// Blocks of values whose sums fit 32 bits: 4 * 255 * 128 each.
@@ -34,28 +36,27 @@ fn dots_of<const Q: usize>(
     assert!(cache.keys.len() >= blocks * elements * KEY_BLOCK && dots.len() == Q);
     assert!(dots.iter().all(|dots| dots.len() >= blocks * KEY_BLOCK));
     // Keys are stored plus 128, which adds 128 times the query's sum.
-    let offset = |q: &Query| q.values.iter().map(|&v| i32::from(v)).sum::<i32>();
-    let offsets = queries.map(|q| _mm512_set1_epi32(-i32::from(KEY_OFFSET) * offset(q)));
+    let offsets = queries.map(|q| _mm512_set1_epi32(-i32::from(KEY_OFFSET) * q.sum));
     for block in 0..blocks {
-        // Two sums a query: a chain of dependent products would wait for each.
-        let mut even = offsets;
-        let mut odd = [_mm512_setzero_si512(); Q];
+        // Several sums a query: a chain of dependent products would wait for each.
+        let mut acc = [[_mm512_setzero_si512(); Q]; CHAINS];
+        acc[0] = offsets;
         for four in 0..elements / 4 {
             // SAFETY: four < elements / 4 and block < blocks, within what was asserted.
             let keys = unsafe {
                 let at = (block * elements + 4 * four) * KEY_BLOCK;
                 _mm512_loadu_si512(cache.keys.as_ptr().add(at).cast())
             };
-            let acc = if four % 2 == 0 { &mut even } else { &mut odd };
-            for (acc, query) in acc.iter_mut().zip(queries) {
+            for (acc, query) in acc[four % CHAINS].iter_mut().zip(queries) {
                 // SAFETY: as above, of the query's elements.
                 let q =
                     unsafe { query.values.as_ptr().add(4 * four).cast::<i32>().read_unaligned() };
                 *acc = _mm512_dpbusd_epi32(*acc, keys, _mm512_set1_epi32(q));
             }
         }
-        for ((even, odd), dots) in even.into_iter().zip(odd).zip(dots.iter_mut()) {
-            let all = _mm512_add_epi32(even, odd);
+        for (q, dots) in dots.iter_mut().enumerate() {
+            let [a, b, c, d] = acc.map(|acc| acc[q]);
+            let all = _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d));
             // SAFETY: 16 dots of the block, asserted above.
             unsafe { _mm512_storeu_si512(dots.as_mut_ptr().add(block * KEY_BLOCK).cast(), all) };
         }

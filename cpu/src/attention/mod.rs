@@ -33,6 +33,8 @@ static POWERS: LazyLock<[u32; 256]> = LazyLock::new(|| {
 pub struct Query {
     /// The elements, zeros behind them up to a multiple of 4.
     pub values: Vec<i8>,
+    /// Their sum.
+    pub sum: i32,
     /// `step * (256 log2(e) / sqrt(head_dim))`.
     pub factor: f32,
     /// It attends to positions `0..positions`.
@@ -151,6 +153,10 @@ mod tests {
         sample::mix,
     };
 
+    fn sum(values: &[i8]) -> i32 {
+        values.iter().map(|&v| i32::from(v)).sum()
+    }
+
     #[test]
     fn powers_equal_the_golden_table() {
         assert_eq!(*POWERS, *EXP2);
@@ -186,7 +192,7 @@ mod tests {
                     let mut values = q8.values;
                     values.resize(head_dim.next_multiple_of(4), 0);
                     let factor = q8.step * score_constant(head_dim);
-                    Query { values, factor, positions: positions(q) }
+                    Query { sum: sum(&values), values, factor, positions: positions(q) }
                 })
                 .collect();
             for level in Level::available() {
@@ -211,7 +217,7 @@ mod tests {
             ours.put(p, (&row, 1.0), (&row, 1.0));
         }
         let values = vec![0; head_dim];
-        let query = Query { values, factor: 1.0, positions: length };
+        let query = Query { sum: sum(&values), values, factor: 1.0, positions: length };
         for level in Level::available() {
             let mut out = vec![0.0; head_dim];
             let queries = std::slice::from_ref(&query);

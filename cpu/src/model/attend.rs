@@ -148,7 +148,8 @@ impl Cpu {
                 vector::rotate(level, &mut row, image.rope(positions[slot]));
                 let ints = &mut values[..head_dim];
                 let step = vector::quantise(level, &row, KvFormat::Int8, ints);
-                Query { values, factor: step * constant, positions: positions[slot] + 1 }
+                let sum = vector::sum(level, &values);
+                Query { values, sum, factor: step * constant, positions: positions[slot] + 1 }
             };
             let mut scratch = Scratch::default();
             let all = run.count * group;

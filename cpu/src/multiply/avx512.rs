@@ -19,6 +19,9 @@ static DIGITS: [u8; 128] = {
     table
 };
 
+/// Bytes between what is read and what is asked for.
+const AHEAD: usize = 2048;
+
 /// 81 times this is 1 modulo 2^32: divides multiples of 81 exactly.
 const INVERSE_81: i32 = {
     let mut inverse = 1_u32;
@@ -172,6 +175,7 @@ fn many<const S: usize>(
         *acc = [_mm512_set1_epi32(-offset); 2];
     }
     for step in 0..steps {
+        prefetch(bytes, step * STEP_BYTES);
         let first = constants.digits(bytes, step * STEP_BYTES);
         let second = constants.digits(bytes, step * STEP_BYTES + TILE_BYTES);
         for (plane, (first, second)) in first.into_iter().zip(second).enumerate() {
@@ -196,6 +200,15 @@ fn load(bytes: &[u8], at: usize) -> __m512i {
     debug_assert!(at + TILE_BYTES <= bytes.len());
     // SAFETY: `check`: `bytes` holds two tiles for every step.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at).cast()) }
+}
+
+/// Asks for the tiles that come some steps later, in this band or the next.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch(bytes: &[u8], at: usize) {
+    let ahead = bytes.as_ptr().wrapping_add(at + AHEAD);
+    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(TILE_BYTES).cast());
 }
 
 /// Four elements in every lane; in bounds by `check`.

@@ -226,7 +226,7 @@ impl Task {
                 held = Held::default();
                 (arready, rvalid) = (false, false);
                 self.arready.set(0);
-                self.rvalid.set(0);
+                self.withdraw();
                 continue;
             }
             let mut statistics = self.shared.statistics.get();
@@ -273,7 +273,7 @@ impl Task {
                 rvalid = burst.is_some();
                 match burst {
                     Some(burst) => self.present(burst),
-                    None => self.rvalid.set(0),
+                    None => self.withdraw(),
                 }
             }
             arready =
@@ -288,6 +288,12 @@ impl Task {
             .refresh
             .is_some_and(|r| cycle % u64::from(r.interval.max(1)) < u64::from(r.cycles));
         !self.random.chance(timing.stall) && !refreshing
+    }
+
+    /// Nothing is offered. What else the bus says does not count then: the worst.
+    fn withdraw(&self) {
+        self.rvalid.set(0);
+        self.rresp.set(2);
     }
 
     fn present(&self, burst: &Burst) {

@@ -27,7 +27,8 @@ pub struct Shape {
 
 impl Shape {
     pub const L4: Shape = Shape { slots: 4, rows: 5, groups: 5, lanes: 4, beat: 16, size: 1 };
-    pub const L8: Shape = Shape { slots: 3, rows: 7, groups: 5, lanes: 8, beat: 32, size: 1 };
+    /// A beat is two words, as on `kv260`.
+    pub const L8: Shape = Shape { slots: 3, rows: 7, groups: 5, lanes: 8, beat: 64, size: 1 };
     pub const L2: Shape = Shape { slots: 2, rows: 6, groups: 5, lanes: 2, beat: 16, size: 1 };
     pub const L16: Shape = Shape { slots: 2, rows: 7, groups: 15, lanes: 16, beat: 64, size: 1 };
     pub const KV260: Shape = Shape { slots: 16, rows: 7, groups: 15, lanes: 8, beat: 64, size: 16 };
