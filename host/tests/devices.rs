@@ -48,6 +48,26 @@ fn all_devices_make_the_same_tokens() {
 }
 
 #[test]
+fn every_instruction_set_makes_the_same_tokens() {
+    let run = |simd: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_terntable"));
+        command.env("TERNTABLE_SIMD", simd).current_dir(common::root());
+        command.args(["generate", "--prompt", "KING", "--max-tokens", "40", "--json"]);
+        command.output().unwrap()
+    };
+    let golden = generate("KING", "golden", "0", "40");
+    for simd in ["portable", "avx2", "avx512", ""] {
+        let output = run(simd);
+        let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(made["tokens"], golden["tokens"], "{simd}");
+    }
+    let refused = run("sse9");
+    assert_eq!(refused.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("TERNTABLE_SIMD") && text.contains("avx512"), "{text}");
+}
+
+#[test]
 fn the_simulated_card_reports_what_it_spent() {
     let report = generate("KING", "sim", "0", "2");
     let count = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{report}"));
