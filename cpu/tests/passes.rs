@@ -57,7 +57,8 @@ fn random_model(seed: u64) -> Model {
         gate: [Gate::Relu2, Gate::Silu][draw.below(2)],
         kv: [KvFormat::Int8, KvFormat::Int4][draw.below(2)],
     };
-    let (sub_norms, own_norms) = (draw.below(3) > 0, draw.below(4) == 0);
+    let sub_norms = [draw.below(3) > 0, draw.below(3) > 0];
+    let own_norms = draw.below(4) == 0;
     let layers = (0..config.layers).map(|_| {
         let projections = Projection::ALL.map(|projection| {
             let (rows, cols) = config.shape(projection);
@@ -67,9 +68,10 @@ fn random_model(seed: u64) -> Model {
         let own = Projection::ALL.map(|p| draw.reals(config.shape(p).1, 1.0));
         Layer {
             attention_norm: draw.reals(config.hidden, 1.0),
-            attention_sub_norm: sub_norms.then(|| draw.reals(config.heads * config.head_dim, 1.0)),
+            attention_sub_norm: sub_norms[0]
+                .then(|| draw.reals(config.heads * config.head_dim, 1.0)),
             ffn_norm: draw.reals(config.hidden, 1.0),
-            ffn_sub_norm: sub_norms.then(|| draw.reals(config.intermediate, 1.0)),
+            ffn_sub_norm: sub_norms[1].then(|| draw.reals(config.intermediate, 1.0)),
             projections,
             linear_norms: own_norms.then_some(LinearNorms { weights: own, eps: 1e-6 }),
         }
@@ -176,6 +178,18 @@ fn any_cut_into_passes_gives_the_same_bits_and_forks_and_rewinds_keep_apart() {
     assert_eq!(run(&mut fork, 10, 40, 7), expected, "after a rewind");
     let next = |sequence: &mut Vec<_>| run(sequence, 40, 41, 1);
     assert_eq!(next(&mut whole), next(&mut fork), "the fork wrote nothing into its origin");
+}
+
+#[test]
+fn layers_that_lack_different_sub_norms_are_refused() {
+    let mut model = (0..).map(random_model).find(|model| model.layers.len() > 1).unwrap();
+    let last = model.layers.last_mut().unwrap();
+    last.ffn_sub_norm = match last.ffn_sub_norm {
+        None => Some(vec![1.0; model.config.intermediate]),
+        Some(_) => None,
+    };
+    let error = Image::build(&mut ModelParts::new(&model, "random"), &mut |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("sub-norms"), "{error}");
 }
 
 #[test]

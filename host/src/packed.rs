@@ -6,14 +6,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::{ops::Range, path::PathBuf};
 use terntable_cpu::{
-    image::{Fill, Header, Image, LayerNorm, Layout, Part, VERSION, floats, write_all},
+    image::{
+        Fill, Header, Image, Layout, Part, VERSION, fill_norm, floats, sub_norms_missing, write_all,
+    },
     rows::OFFSET,
     tile::{Shape, pack_into},
 };
 use terntable_golden::{
     head::{HeadRows, screen_weights},
     model::{Config, Layer},
-    norm::identity_weight,
     ternary::Ternary,
 };
 
@@ -88,6 +89,8 @@ struct CheckpointParts<'a> {
     checkpoint: &'a AnyCheckpoint,
     source: String,
     bf16: bool,
+    /// Sub-norms that the layers lack.
+    missing: [bool; 2],
     /// The layer that is being packed.
     layer: (usize, Layer),
     scales: Vec<f32>,
@@ -102,11 +105,13 @@ impl<'a> CheckpointParts<'a> {
             checkpoint,
             source: source(checkpoint)?,
             bf16: true,
+            missing: [false; 2],
             layer: (0, checkpoint.layer(0)?),
             scales: Vec::new(),
             means: Vec::new(),
             steps: Vec::new(),
         };
+        parts.missing = sub_norms_missing(&parts.layer.1);
         for rows in parts.row_ranges() {
             let rows = checkpoint.embedding_rows(rows)?;
             if rows.iter().any(|v| v.to_bits() & 0xffff != 0) {
@@ -131,22 +136,6 @@ impl<'a> CheckpointParts<'a> {
             self.layer = (index, self.checkpoint.layer(index)?);
         }
         Ok(&self.layer.1)
-    }
-
-    fn norm(&mut self, layer: usize, norm: LayerNorm, out: &mut [u8]) -> Result<(), Error> {
-        let identity = identity_weight(self.config().norm_eps);
-        let layer = self.layer(layer)?;
-        let weights = match norm {
-            LayerNorm::Attention => Some(&layer.attention_norm),
-            LayerNorm::AttentionSub => layer.attention_sub_norm.as_ref(),
-            LayerNorm::Ffn => Some(&layer.ffn_norm),
-            LayerNorm::FfnSub => layer.ffn_sub_norm.as_ref(),
-        };
-        match weights {
-            Some(weights) => floats(out, weights),
-            None => write_all(out, std::iter::repeat(identity.to_le_bytes())),
-        }
-        Ok(())
     }
 
     /// Real rows of embedding or head, a range at a time, each with its place in `out`.
@@ -189,7 +178,10 @@ impl<'a> CheckpointParts<'a> {
                 let rows = (0..self.config().context).flat_map(|position| rope.row(position));
                 write_all(out, rows.flat_map(|(cos, sin)| [cos.to_le_bytes(), sin.to_le_bytes()]));
             }
-            Part::Norm(layer, norm) => self.norm(layer, norm, out)?,
+            Part::Norm(layer, norm) => {
+                let (missing, eps) = (self.missing, self.config().norm_eps);
+                fill_norm(self.layer(layer)?, norm, missing, eps, out)?;
+            }
             Part::LinearNorm(layer, projection) => {
                 if let Some(norms) = &self.layer(layer)?.linear_norms {
                     floats(out, &norms.weights[projection as usize]);
@@ -241,7 +233,7 @@ impl Fill for CheckpointParts<'_> {
             config: self.config().clone(),
             source: self.source.clone(),
             bf16: self.bf16,
-            identity_sub_norms: layer.attention_sub_norm.is_none(),
+            identity_sub_norms: self.missing,
             linear_norm_eps: layer.linear_norms.as_ref().map(|norms| norms.eps),
             checks: Vec::new(),
         }

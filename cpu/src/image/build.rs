@@ -5,7 +5,7 @@ use crate::{Error, rows::OFFSET, tile::pack_into};
 use memmap2::{MmapMut, MmapOptions};
 use std::path::Path;
 use terntable_golden::{
-    model::{Config, Linear, Model},
+    model::{Config, Layer, Linear, Model},
     norm::identity_weight,
 };
 
@@ -104,12 +104,12 @@ impl<'a> ModelParts<'a> {
 
 impl Fill for ModelParts<'_> {
     fn header(&self) -> Header {
-        let first = &self.model.layers.first();
+        let first = self.model.layers.first();
         Header {
             config: self.model.config.clone(),
             source: self.source.clone(),
             bf16: self.bf16,
-            identity_sub_norms: first.is_some_and(|layer| layer.attention_sub_norm.is_none()),
+            identity_sub_norms: first.map_or([false; 2], sub_norms_missing),
             linear_norm_eps: first.and_then(|layer| layer.linear_norms.as_ref()).map(|n| n.eps),
             checks: Vec::new(),
         }
@@ -134,21 +134,13 @@ impl Fill for ModelParts<'_> {
                 let matrices = model.layers.iter().flat_map(|layer| &layer.projections);
                 write_all(out, matrices.map(|matrix| matrix.scale.to_le_bytes()));
             }
-            Part::Norm(layer, norm) => {
-                let layer = &model.layers[layer];
-                let weights = match norm {
-                    LayerNorm::Attention => Some(&layer.attention_norm),
-                    LayerNorm::AttentionSub => layer.attention_sub_norm.as_ref(),
-                    LayerNorm::Ffn => Some(&layer.ffn_norm),
-                    LayerNorm::FfnSub => layer.ffn_sub_norm.as_ref(),
-                };
-                match weights {
-                    Some(weights) => floats(out, weights),
-                    None => {
-                        write_all(out, std::iter::repeat(identity_weight(norm_eps).to_le_bytes()))
-                    }
-                }
-            }
+            Part::Norm(layer, norm) => fill_norm(
+                &model.layers[layer],
+                norm,
+                self.header().identity_sub_norms,
+                norm_eps,
+                out,
+            )?,
             Part::LinearNorm(layer, projection) => {
                 if let Some(norms) = &model.layers[layer].linear_norms {
                     floats(out, &norms.weights[projection as usize]);
@@ -172,6 +164,39 @@ impl Fill for ModelParts<'_> {
         }
         Ok(())
     }
+}
+
+/// Which sub-norms a layer lacks: before the output, and before the down projection.
+pub fn sub_norms_missing(layer: &Layer) -> [bool; 2] {
+    [layer.attention_sub_norm.is_none(), layer.ffn_sub_norm.is_none()]
+}
+
+/// Writes the weights of a layer's norm; those of the identity norm where there is none. Every layer must lack
+/// the same sub-norms.
+pub fn fill_norm(
+    layer: &Layer,
+    norm: LayerNorm,
+    missing: [bool; 2],
+    eps: f32,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    if sub_norms_missing(layer) != missing {
+        return Err(terntable_golden::Error::Config(
+            "some layers have sub-norms that others lack; expected the same in all".into(),
+        )
+        .into());
+    }
+    let weights = match norm {
+        LayerNorm::Attention => Some(&layer.attention_norm),
+        LayerNorm::AttentionSub => layer.attention_sub_norm.as_ref(),
+        LayerNorm::Ffn => Some(&layer.ffn_norm),
+        LayerNorm::FfnSub => layer.ffn_sub_norm.as_ref(),
+    };
+    match weights {
+        Some(weights) => floats(out, weights),
+        None => write_all(out, std::iter::repeat(identity_weight(eps).to_le_bytes())),
+    }
+    Ok(())
 }
 
 /// Writes numbers one after the other, little-endian.

@@ -9,7 +9,7 @@ mod layout;
 mod open;
 mod synthetic;
 
-pub use build::{Fill, ModelParts, floats, write_all};
+pub use build::{Fill, ModelParts, fill_norm, floats, sub_norms_missing, write_all};
 pub use layout::{LayerNorm, Layout, Part, norm_elements};
 pub use synthetic::Synthetic;
 
@@ -37,8 +37,8 @@ pub struct Header {
     pub source: String,
     /// Embeddings are bfloat16, else binary32.
     pub bf16: bool,
-    /// The output and down projections have no norm before them: the identity norm takes its place.
-    pub identity_sub_norms: bool,
+    /// The output, and the down projections have no norm before them: the identity norm takes its place.
+    pub identity_sub_norms: [bool; 2],
     /// Projections have norms of their own, with this added to the mean square.
     pub linear_norm_eps: Option<f32>,
     /// CRC-32 of the parts.

@@ -25,7 +25,7 @@ impl Fill for Synthetic {
             config: self.config.clone(),
             source: format!("random weights, seed {}", self.seed),
             bf16: true,
-            identity_sub_norms: false,
+            identity_sub_norms: [false; 2],
             linear_norm_eps: None,
             checks: Vec::new(),
         }

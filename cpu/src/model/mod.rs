@@ -218,18 +218,18 @@ fn quantised(level: Level, row: &[f32], weight: &[f32], inverse_n: f32, eps: f32
 fn inputs_of(image: &Image, level: Level, norm: Norm, row: &[f32]) -> Vec<Input> {
     let n = row.len() as f32;
     let eps = image.config().norm_eps;
-    let (part, sub, projections): (Part, bool, &[Projection]) = match norm {
+    let [no_attention_sub, no_ffn_sub] = image.header().identity_sub_norms;
+    let (part, identity, projections): (Part, bool, &[Projection]) = match norm {
         Norm::Last => (Part::LastNorm, false, &[]),
         Norm::Layer(layer, at) => match at {
             LayerNorm::Attention => {
                 (Part::Norm(layer, at), false, &[Projection::Q, Projection::K, Projection::V])
             }
-            LayerNorm::AttentionSub => (Part::Norm(layer, at), true, &[Projection::O]),
+            LayerNorm::AttentionSub => (Part::Norm(layer, at), no_attention_sub, &[Projection::O]),
             LayerNorm::Ffn => (Part::Norm(layer, at), false, &[Projection::Gate, Projection::Up]),
-            LayerNorm::FfnSub => (Part::Norm(layer, at), true, &[Projection::Down]),
+            LayerNorm::FfnSub => (Part::Norm(layer, at), no_ffn_sub, &[Projection::Down]),
         },
     };
-    let identity = sub && image.header().identity_sub_norms;
     let own_eps = image.header().linear_norm_eps.filter(|_| !projections.is_empty());
     let weight = image.floats(part);
     let (Some(own_eps), Norm::Layer(layer, _)) = (own_eps, norm) else {
