@@ -23,9 +23,16 @@ const WORTH_A_FILE: usize = 64 << 20;
 /// Rows of embedding and head that are read at a time: a multiple of a band's.
 const ROWS: usize = 4096;
 
-/// The packed model of a checkpoint, from the cache if it is there. Packing draws a bar on a terminal.
+/// The packed model of a checkpoint, from the cache if it is there: then none of its tensors is read.
+/// Packing draws a bar on a terminal.
 pub fn open(checkpoint: &AnyCheckpoint, threads: usize) -> Result<Image, Error> {
-    let mut parts = CheckpointParts::new(checkpoint)?;
+    checkpoint.check_names()?;
+    let (source, folder) = (source(checkpoint)?, folder());
+    let path = folder.join(format!("{source}.tcpu"));
+    if path.is_file() {
+        return Ok(Image::open(&path, threads)?);
+    }
+    let mut parts = CheckpointParts::new(checkpoint, source)?;
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style).with_message("packing");
@@ -33,19 +40,13 @@ pub fn open(checkpoint: &AnyCheckpoint, threads: usize) -> Result<Image, Error> 
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    if Layout::new(&parts.header())?.bytes() < WORTH_A_FILE {
+    let small = Layout::new(&parts.header())?.bytes() < WORTH_A_FILE;
+    // A folder that cannot be written costs time at every start, and nothing else.
+    if small || std::fs::create_dir_all(&folder).is_err() {
         return Ok(Image::build(&mut parts, progress)?);
     }
-    let folder = folder();
-    let path = folder.join(format!("{}.tcpu", parts.source));
-    if !path.is_file() {
-        if std::fs::create_dir_all(&folder).is_err() {
-            // A folder that cannot be written costs time at every start, and nothing else.
-            return Ok(Image::build(&mut parts, progress)?);
-        }
-        Image::build_file(&mut parts, &path, progress)?;
-        bar.finish_and_clear();
-    }
+    Image::build_file(&mut parts, &path, progress)?;
+    bar.finish_and_clear();
     Ok(Image::open(&path, threads)?)
 }
 
@@ -99,19 +100,18 @@ struct CheckpointParts<'a> {
 }
 
 impl<'a> CheckpointParts<'a> {
-    fn new(checkpoint: &'a AnyCheckpoint) -> Result<Self, Error> {
-        checkpoint.check_names()?;
+    fn new(checkpoint: &'a AnyCheckpoint, source: String) -> Result<Self, Error> {
+        let first = checkpoint.layer(0)?;
         let mut parts = Self {
             checkpoint,
-            source: source(checkpoint)?,
+            source,
             bf16: true,
-            missing: [false; 2],
-            layer: (0, checkpoint.layer(0)?),
+            missing: sub_norms_missing(&first),
+            layer: (0, first),
             scales: Vec::new(),
             means: Vec::new(),
             steps: Vec::new(),
         };
-        parts.missing = sub_norms_missing(&parts.layer.1);
         for rows in parts.row_ranges() {
             let rows = checkpoint.embedding_rows(rows)?;
             if rows.iter().any(|v| v.to_bits() & 0xffff != 0) {
