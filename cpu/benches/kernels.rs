@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use terntable_cpu::{
     attention::{Query, Scratch, attend, score_constant},
-    kv::HeadCache,
+    kv::{Block, POSITIONS},
     level::Level,
     multiply::{Activations, band},
     rows, tile, vector,
@@ -67,10 +67,10 @@ fn head_rows(c: &mut Criterion) {
 
 fn attention(c: &mut Criterion) {
     let head_dim = 128;
-    let mut cache = HeadCache::default();
+    let mut cache = vec![Block::new(1, head_dim); 1000_usize.div_ceil(POSITIONS)];
     for p in 0..1000 {
-        let (key, value) = (int8(p, head_dim), int8(!p, head_dim));
-        cache.put(p as usize, (&key, 0.01), (&value, 0.01));
+        let (key, value) = (int8(p as u64, head_dim), int8(!p as u64, head_dim));
+        cache[p / POSITIONS].put(0, p % POSITIONS, (&key, 0.01), (&value, 0.01));
     }
     for level in Level::available() {
         let mut group = c.benchmark_group(format!("attend {}", level.as_str()));
@@ -85,7 +85,7 @@ fn attention(c: &mut Criterion) {
             let (mut scratch, mut out) = (Scratch::default(), vec![0.0; 4 * head_dim]);
             group.throughput(Throughput::Elements((2 * 4 * positions * head_dim) as u64));
             group.bench_function(BenchmarkId::from_parameter(positions), |b| {
-                b.iter(|| attend(level, &cache, head_dim, &queries, &mut scratch, &mut out));
+                b.iter(|| attend(level, &cache, 0, head_dim, &queries, &mut scratch, &mut out));
             });
         }
     }

@@ -1,75 +1,98 @@
-//! Keys and values of a sequence, laid out for the kernels of attention.
+//! Keys and values of a sequence, in blocks of 4 positions laid out for the kernels of attention.
 //!
-//! Keys of 16 positions lie together, four elements of each position after the other, plus 128 so that
-//! they are unsigned: a vector of 64 bytes times four broadcast elements of a query is a quarter of the way
-//! to 16 scores. Values of 4 positions lie together, element by element: a vector is 16 elements of 4
-//! positions. Int4 rows are held as bytes too.
+//! A block holds all heads of a layer in a piece of memory of its own and is never changed once others hold
+//! it: a pass makes the blocks anew that it adds to, sequences with a common beginning share theirs, and
+//! forgetting positions is forgetting blocks.
 
+use bytemuck::{Pod, Zeroable};
 use std::sync::Arc;
 
-/// Positions whose keys share a vector.
-pub const KEY_BLOCK: usize = 16;
-/// Positions whose values share a vector.
-pub const VALUE_BLOCK: usize = 4;
-/// Elements of a value in a vector.
-pub const VALUE_LANES: usize = 16;
-/// What stored keys are larger by.
+/// Positions of a block.
+pub const POSITIONS: usize = 4;
+/// Elements of keys or values in a line.
+pub const ELEMENTS: usize = 16;
+/// What stored keys are larger by, so that they are unsigned.
 pub const KEY_OFFSET: u8 = 128;
 
-/// Keys and values of one key-value head.
-#[derive(Debug, Clone, Default)]
-pub struct HeadCache {
-    /// `[position / 16][element / 4][position % 16][element % 4]`.
-    pub keys: Vec<u8>,
-    /// The real value of one in a key, a position; padded to whole blocks.
-    pub key_steps: Vec<f32>,
-    /// `[position / 4][element][position % 4]`.
-    pub values: Vec<i8>,
-    /// The real value of one in a value, a position; padded to whole blocks of keys.
-    pub value_steps: Vec<f32>,
+/// A line of cache, a vector of AVX-512.
+#[repr(C, align(64))]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Line([u8; 64]);
+
+/// Keys and values of 4 positions, head after head. Int4 rows are held as bytes too.
+///
+/// The steps of all heads come first, of each those of the keys and those of the values; then for each head lines of
+/// keys, `[position][element % 16]`, and lines of values, `[element % 16][position]`.
+#[derive(Debug, Clone)]
+pub struct Block {
+    lines: Arc<[Line]>,
+    /// Lines before the first head, and lines of a head.
+    steps: usize,
+    each: usize,
 }
 
-/// Bytes of a block of keys.
-pub fn key_block_bytes(head_dim: usize) -> usize {
-    head_dim.next_multiple_of(4) * KEY_BLOCK
-}
-
-/// Bytes of a block of values.
-pub fn value_block_bytes(head_dim: usize) -> usize {
-    head_dim.next_multiple_of(VALUE_LANES) * VALUE_BLOCK
-}
-
-impl HeadCache {
-    /// Puts a key and a value at a position, at most one past the last.
-    pub fn put(&mut self, position: usize, key: (&[i8], f32), value: (&[i8], f32)) {
-        let (block, lane) = (position / KEY_BLOCK, position % KEY_BLOCK);
-        let bytes = key_block_bytes(key.0.len());
-        if self.keys.len() <= block * bytes {
-            self.keys.resize((block + 1) * bytes, KEY_OFFSET);
-            self.key_steps.resize((block + 1) * KEY_BLOCK, 0.0);
-            self.value_steps.resize((block + 1) * KEY_BLOCK, 0.0);
+impl Block {
+    /// A block of zeros.
+    pub fn new(heads: usize, head_dim: usize) -> Self {
+        let half = head_dim.div_ceil(ELEMENTS);
+        let (steps, each) = ((heads * 2 * POSITIONS).div_ceil(ELEMENTS), 2 * half);
+        let mut lines = vec![Line::zeroed(); steps + heads * each];
+        for head in lines[steps..].chunks_exact_mut(each) {
+            head[..half].fill(Line([KEY_OFFSET; 64]));
         }
-        for (i, four) in key.0.chunks(4).enumerate() {
-            let at = block * bytes + (i * KEY_BLOCK + lane) * 4;
-            for (out, &k) in self.keys[at..].iter_mut().zip(four) {
-                *out = (k as u8) ^ KEY_OFFSET;
-            }
-        }
-        (self.key_steps[position], self.value_steps[position]) = (key.1, value.1);
+        Self { lines: lines.into(), steps, each }
+    }
 
-        let (block, lane) = (position / VALUE_BLOCK, position % VALUE_BLOCK);
-        let bytes = value_block_bytes(value.0.len());
-        if self.values.len() <= block * bytes {
-            self.values.resize((block + 1) * bytes, 0);
+    /// One of its heads.
+    #[inline]
+    pub fn head(&self, head: usize) -> Head<'_> {
+        let (steps, lines) = self.lines.split_at(self.steps);
+        let steps: &[[[f32; POSITIONS]; 2]] = bytemuck::cast_slice(steps);
+        Head { steps: &steps[head], lines: &lines[head * self.each..][..self.each] }
+    }
+
+    /// Puts a key and a value of a head at a position of the block; copies the block if others hold it.
+    pub fn put(&mut self, head: usize, at: usize, key: (&[i8], f32), value: (&[i8], f32)) {
+        let (steps, lines) = Arc::make_mut(&mut self.lines).split_at_mut(self.steps);
+        let steps: &mut [[[f32; POSITIONS]; 2]] = bytemuck::cast_slice_mut(steps);
+        (steps[head][0][at], steps[head][1][at]) = (key.1, value.1);
+        let lines = &mut lines[head * self.each..][..self.each];
+        let (keys, values) = lines.split_at_mut(self.each / 2);
+        for (line, elements) in keys.iter_mut().zip(key.0.chunks(ELEMENTS)) {
+            let out: &mut [[u8; ELEMENTS]; POSITIONS] = bytemuck::cast_mut(line);
+            out[at].iter_mut().zip(elements).for_each(|(out, &k)| *out = k as u8 ^ KEY_OFFSET);
         }
-        for (i, &v) in value.0.iter().enumerate() {
-            self.values[block * bytes + i * VALUE_BLOCK + lane] = v;
+        for (line, elements) in values.iter_mut().zip(value.0.chunks(ELEMENTS)) {
+            let out: &mut [[i8; POSITIONS]; ELEMENTS] = bytemuck::cast_mut(line);
+            out.iter_mut().zip(elements).for_each(|(out, &v)| out[at] = v);
         }
     }
 }
 
-/// Keys and values of a layer, a [`HeadCache`] for each key-value head.
-pub type LayerCache = Vec<HeadCache>;
+/// A head of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// The real values of one in the keys, and in the values.
+    pub steps: &'a [[f32; POSITIONS]; 2],
+    lines: &'a [Line],
+}
+
+impl<'a> Head<'a> {
+    /// Keys, elements padded to whole lines.
+    #[inline]
+    pub fn keys(self) -> &'a [Line] {
+        &self.lines[..self.lines.len() / 2]
+    }
+
+    /// Values, elements padded to whole lines.
+    #[inline]
+    pub fn values(self) -> &'a [Line] {
+        &self.lines[self.lines.len() / 2..]
+    }
+}
+
+/// Keys and values of a layer, the first positions first.
+pub type LayerCache = Vec<Block>;
 
 /// Keys and values of a sequence. A clone shares them until one of the two writes.
 #[derive(Debug, Clone)]
@@ -80,9 +103,8 @@ pub struct Sequence {
 
 impl Sequence {
     /// An empty sequence.
-    pub fn new(layers: usize, kv_heads: usize) -> Self {
-        let layer = Arc::new(vec![HeadCache::default(); kv_heads]);
-        Self { layers: vec![layer; layers], length: 0 }
+    pub fn new(layers: usize) -> Self {
+        Self { layers: vec![Arc::default(); layers], length: 0 }
     }
 
     /// Positions held.

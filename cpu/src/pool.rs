@@ -124,7 +124,7 @@ impl Shared {
         loop {
             let start = Instant::now();
             while self.epoch.load(Ordering::Acquire) == *seen && start.elapsed() < SPIN {
-                for _ in 0..64 {
+                for _ in 0..8 {
                     std::hint::spin_loop();
                 }
             }

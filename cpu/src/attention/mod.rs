@@ -1,11 +1,11 @@
-//! Attention of query heads over a [`HeadCache`], with the contract's bits.
+//! Attention of query heads over [`Block`]s, with the contract's bits.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
 use crate::{
-    kv::{HeadCache, KEY_BLOCK, VALUE_BLOCK},
+    kv::{Block, Head, POSITIONS},
     level::{Level, Set, at_every_level},
     vector::{integer, maximum, wide_integer},
 };
@@ -31,7 +31,7 @@ static POWERS: LazyLock<[u32; 256]> = LazyLock::new(|| {
 /// A quantised query head.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// The elements, zeros behind them up to a multiple of 4.
+    /// The elements, zeros behind them up to a multiple of 16.
     pub values: Vec<i8>,
     /// Their sum.
     pub sum: i32,
@@ -45,14 +45,17 @@ pub struct Query {
 #[derive(Debug, Default)]
 pub struct Scratch {
     dots: [Vec<i32>; QUERIES],
+    /// Steps of keys and of values.
+    steps: [Vec<[f32; POSITIONS]>; 2],
     weights: Weights,
+    sums: Vec<i64>,
 }
 
-/// The 16-bit weights of a query's positions in two bytes each, zeros up to whole blocks.
+/// The 16-bit weights of a query's positions in two bytes each, those of a block together; zeros behind the last.
 #[derive(Debug, Default)]
 struct Weights {
-    high: Vec<u8>,
-    low: Vec<u8>,
+    high: Vec<[u8; POSITIONS]>,
+    low: Vec<[u8; POSITIONS]>,
 }
 
 /// `256 log2(e) / sqrt(head_dim)`, rounded to binary32 once.
@@ -60,44 +63,46 @@ pub fn score_constant(head_dim: usize) -> f32 {
     (256.0 * std::f64::consts::LOG2_E / (head_dim as f64).sqrt()) as f32
 }
 
-/// Attends up to [`QUERIES`] queries of a key-value head; `out` takes `head_dim` elements a query.
+/// Attends up to [`QUERIES`] queries of key-value head `head`; `out` takes `head_dim` elements a query.
 pub fn attend(
     level: Level,
-    cache: &HeadCache,
+    cache: &[Block],
+    head: usize,
     head_dim: usize,
     queries: &[Query],
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
     let most = queries.iter().map(|q| q.positions).max().unwrap_or(0);
-    let blocks = most.div_ceil(KEY_BLOCK);
-    for dots in &mut scratch.dots[..queries.len()] {
-        dots.resize(blocks * KEY_BLOCK, 0);
+    let cache = &cache[..most.div_ceil(POSITIONS)];
+    let blocks: &[Head<'_>] = &cache.iter().map(|block| block.head(head)).collect::<Vec<_>>();
+    let Scratch { dots, steps, weights, sums } = scratch;
+    for (i, steps) in steps.iter_mut().enumerate() {
+        steps.clear();
+        steps.extend(blocks.iter().map(|block| block.steps[i]));
     }
-    let dots = &mut scratch.dots[..queries.len()];
+    let [key_steps, value_steps] = steps.each_ref().map(|steps| steps.as_flattened());
+    let dots = &mut dots[..queries.len()];
+    dots.iter_mut().for_each(|dots| dots.resize(blocks.len() * POSITIONS, 0));
     match level.set() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a level exists only where its instructions do.
-        Set::Avx512 => unsafe { avx512::dots(cache, queries, blocks, dots) },
-        _ => portable::dots(level, cache, queries, blocks, dots),
+        Set::Avx512 => unsafe { avx512::dots(blocks, queries, dots) },
+        _ => portable::dots(level, blocks, queries, dots),
     }
     for ((query, dots), out) in queries.iter().zip(dots).zip(out.chunks_exact_mut(head_dim)) {
-        let n = query.positions;
-        let weights = &mut scratch.weights;
-        let dots = &mut dots[..n];
-        let steps = &cache.value_steps[..n];
-        let best = scores(level, dots, query.factor, &cache.key_steps[..n]);
-        let factor = soften(level, dots, best, steps, weights);
-        let mut sums = vec![0_i64; head_dim];
+        let dots = &mut dots[..query.positions];
+        let best = scores(level, dots, query.factor, key_steps);
+        let factor = soften(level, dots, best, &value_steps[..query.positions], weights);
+        sums.clear();
+        sums.resize(head_dim, 0);
         match level.set() {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level exists only where its instructions do.
-            Set::Avx512 => unsafe {
-                avx512::sums(&cache.values, &weights.high, &weights.low, &mut sums);
-            },
-            _ => portable::sums(level, &cache.values, &weights.high, &weights.low, &mut sums),
+            Set::Avx512 => unsafe { avx512::sums(blocks, weights, sums) },
+            _ => portable::sums(level, blocks, weights, sums),
         }
-        reals(level, &sums, factor, out);
+        reals(level, sums, factor, out);
     }
 }
 
@@ -125,12 +130,12 @@ at_every_level! {
         }
         let largest = maximum(steps);
         let inverse = 32768.0 / largest;
-        let padded = scores.len().next_multiple_of(VALUE_BLOCK);
-        weights.high.clear();
-        weights.low.clear();
-        weights.high.resize(padded, 0);
-        weights.low.resize(padded, 0);
-        let bytes = weights.high.iter_mut().zip(&mut weights.low);
+        for half in [&mut weights.high, &mut weights.low] {
+            half.clear();
+            half.resize(scores.len().div_ceil(POSITIONS), [0; POSITIONS]);
+        }
+        let high = weights.high.as_flattened_mut().iter_mut();
+        let bytes = high.zip(weights.low.as_flattened_mut());
         for ((&e, step), (high, low)) in scores.iter().zip(steps).zip(bytes) {
             let ratio = integer(step * inverse, 0.0, 65_536.0);
             let weight = (e as u64 * ratio as u64 + (1 << 22)) >> 23;
@@ -147,6 +152,7 @@ at_every_level! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kv::ELEMENTS;
     use terntable_golden::{
         attention::{EXP2, KvCache, KvFormat, attend as golden},
         quantise::quantise,
@@ -175,11 +181,14 @@ mod tests {
             };
             let length = 1 + mix(seed) as usize % 150;
             let mut cache = KvCache::new(1, head_dim, format);
-            let mut ours = HeadCache::default();
+            // The head of three that is filled.
+            let head = seed as usize % 3;
+            let mut ours = vec![Block::new(3, head_dim); length.div_ceil(POSITIONS)];
             for p in 0..length {
                 cache.append(&real(2 * p as u64 + 1), &real(2 * p as u64 + 2));
                 let (key, value) = (cache.key(p, 0), cache.value(p, 0));
-                ours.put(p, (key.values, key.step), (value.values, value.step));
+                let (key, value) = ((key.values, key.step), (value.values, value.step));
+                ours[p / POSITIONS].put(head, p % POSITIONS, key, value);
             }
             let count = 1 + seed as usize % QUERIES;
             let rows: Vec<Vec<f32>> = (0..count as u64).map(|q| real(1000 + q)).collect();
@@ -190,14 +199,14 @@ mod tests {
                 .map(|(q, row)| {
                     let q8 = quantise(row);
                     let mut values = q8.values;
-                    values.resize(head_dim.next_multiple_of(4), 0);
+                    values.resize(head_dim.next_multiple_of(ELEMENTS), 0);
                     let factor = q8.step * score_constant(head_dim);
                     Query { sum: sum(&values), values, factor, positions: positions(q) }
                 })
                 .collect();
             for level in Level::available() {
                 let mut out = vec![0.0; count * head_dim];
-                attend(level, &ours, head_dim, &queries, &mut Scratch::default(), &mut out);
+                attend(level, &ours, head, head_dim, &queries, &mut Scratch::default(), &mut out);
                 for (q, (row, out)) in rows.iter().zip(out.chunks_exact(head_dim)).enumerate() {
                     let expected = golden(row, &cache, 0, 0..positions(q));
                     let bits = |y: &[f32]| y.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
@@ -212,16 +221,16 @@ mod tests {
     fn long_contexts_stay_exact() {
         let (head_dim, length) = (16, 140_000);
         let row = vec![-128_i8; head_dim];
-        let mut ours = HeadCache::default();
+        let mut ours = vec![Block::new(1, head_dim); length / POSITIONS];
         for p in 0..length {
-            ours.put(p, (&row, 1.0), (&row, 1.0));
+            ours[p / POSITIONS].put(0, p % POSITIONS, (&row, 1.0), (&row, 1.0));
         }
         let values = vec![0; head_dim];
         let query = Query { sum: sum(&values), values, factor: 1.0, positions: length };
         for level in Level::available() {
             let mut out = vec![0.0; head_dim];
             let queries = std::slice::from_ref(&query);
-            attend(level, &ours, head_dim, queries, &mut Scratch::default(), &mut out);
+            attend(level, &ours, 0, head_dim, queries, &mut Scratch::default(), &mut out);
             let total = length as u64 * (1 << 23);
             let sum = length as i64 * -128 * 32768;
             assert_eq!(out[0], sum as f32 * (256.0 / total as f32), "{}", level.as_str());

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     attention::{QUERIES, Query, Scratch, attend, score_constant},
     image::LayerNorm,
-    kv::{LayerCache, Sequence},
+    kv::{Block, ELEMENTS, LayerCache, POSITIONS, Sequence},
     pool::Results,
     vector,
 };
@@ -19,6 +19,9 @@ use terntable_golden::{
 
 /// Slots of one sequence that a piece of work takes.
 const RUN: usize = 16;
+
+/// What rotating and quantising costs an element, elementary operations.
+const ROW_OPERATIONS: usize = 16;
 
 /// Slots after each other of one sequence.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +44,27 @@ fn runs(slots: &[Slot]) -> Vec<Run> {
     runs
 }
 
-/// A quantised key or value.
-type Quantised = (Vec<i8>, f32);
+/// A block of cache that a pass adds to.
+struct Growth {
+    sequence: usize,
+    /// The block's number in the sequence.
+    block: usize,
+    /// The slots that it takes, in order.
+    slots: Vec<usize>,
+}
+
+/// The blocks that slots add to; those of a sequence in order.
+fn growths(slots: &[Slot]) -> Vec<Growth> {
+    let mut all: Vec<Growth> = Vec::new();
+    for (i, &Slot { sequence, position, .. }) in slots.iter().enumerate() {
+        let block = position / POSITIONS;
+        match all.iter_mut().rfind(|growth| growth.sequence == sequence && growth.block == block) {
+            Some(growth) => growth.slots.push(i),
+            None => all.push(Growth { sequence, block, slots: vec![i] }),
+        }
+    }
+    all
+}
 
 impl Cpu {
     /// Queries, keys and values of a layer; keys and values go to their sequences, and the attended rows through
@@ -58,7 +80,7 @@ impl Cpu {
         let product = self.multiply(layer, &projections, &self.inputs(x));
         self.append(sequences, slots, layer, &product);
         let runs = runs(slots);
-        let heads = self.attend(sequences, slots, layer, &runs, product);
+        let (heads, each) = self.attend(sequences, slots, layer, &runs, product);
 
         let Config { kv_heads, head_dim, heads: query_heads, .. } = *self.config();
         let width = query_heads / kv_heads * head_dim;
@@ -72,9 +94,9 @@ impl Cpu {
         self.normed(slots.len(), norm, move |slot, row| {
             let (run, place) = places[slot];
             row.reserve_exact(kv_heads * width);
-            for head in 0..kv_heads {
-                if let Some(piece) = heads.get(run * kv_heads + head) {
-                    row.extend_from_slice(&piece[place * width..][..width]);
+            for item in (0..kv_heads).map(|head| run * kv_heads + head) {
+                if let Some(piece) = heads.get(item / each) {
+                    row.extend_from_slice(&piece[item % each][place * width..][..width]);
                 }
             }
         })
@@ -87,35 +109,41 @@ impl Cpu {
         let v_first = k_first + first_row(&[self.image.matrix(layer, Projection::K)]);
         let (image, level, kv) = (self.image.clone(), self.level, self.kv);
         let (product, positions) = (product.clone(), positions(slots));
-        let operations = slots.len() * 16 * kv_heads * head_dim;
-        let rows = self.pool.run_if_worth(operations, slots.len(), move |slot| {
-            let mut row = vec![0.0; head_dim];
-            let mut quantised = |first: usize, rotated: bool| -> Quantised {
-                product.read(slot, first, &mut row);
-                let mut values = vec![0; head_dim];
-                if rotated {
-                    vector::rotate(level, &mut row, image.rope(positions[slot]));
-                }
-                let step = vector::quantise(level, &row, kv, &mut values);
-                (values, step)
-            };
-            let heads = 0..kv_heads;
-            heads
-                .map(|head| {
-                    let at = head * head_dim;
-                    (quantised(k_first + at, true), quantised(v_first + at, false))
-                })
-                .collect::<Vec<(Quantised, Quantised)>>()
+        let growths = Arc::new(growths(slots));
+        let old = growths.iter().map(|growth| {
+            let blocks = &sequences[growth.sequence].layers[layer];
+            blocks.get(growth.block).cloned().unwrap_or_else(|| Block::new(kv_heads, head_dim))
         });
-        for (slot, heads) in slots.iter().zip(rows.iter()) {
-            let cache: &mut LayerCache = Arc::make_mut(&mut sequences[slot.sequence].layers[layer]);
-            for (head, (key, value)) in cache.iter_mut().zip(heads) {
-                head.put(slot.position, (&key.0, key.1), (&value.0, value.1));
+        let old: Vec<Block> = old.collect();
+        let operations = slots.len() * kv_heads * head_dim * ROW_OPERATIONS;
+        let all = growths.clone();
+        let blocks = self.pool.run_if_worth(operations, all.len(), move |piece| {
+            let mut row = vec![0.0; head_dim];
+            let (mut key, mut value) = (vec![0; head_dim], vec![0; head_dim]);
+            let mut block = old[piece].clone();
+            for &slot in &all[piece].slots {
+                for head in 0..kv_heads {
+                    product.read(slot, k_first + head * head_dim, &mut row);
+                    vector::rotate(level, &mut row, image.rope(positions[slot]));
+                    let key_step = vector::quantise(level, &row, kv, &mut key);
+                    product.read(slot, v_first + head * head_dim, &mut row);
+                    let value_step = vector::quantise(level, &row, kv, &mut value);
+                    let at = positions[slot] % POSITIONS;
+                    block.put(head, at, (&key, key_step), (&value, value_step));
+                }
             }
+            block
+        });
+        for (growth, block) in growths.iter().zip(blocks.iter()) {
+            let cache: &mut LayerCache =
+                Arc::make_mut(&mut sequences[growth.sequence].layers[layer]);
+            cache.truncate(growth.block);
+            cache.push(block.clone());
         }
     }
 
-    /// Attended heads: for each run and key-value head the outputs of its query heads, slot by slot.
+    /// Attended heads: for each run and key-value head, some of them a piece, the outputs of its query heads,
+    /// slot by slot; and how many a piece holds.
     fn attend(
         &self,
         sequences: &[Sequence],
@@ -123,7 +151,7 @@ impl Cpu {
         layer: usize,
         runs: &[Run],
         product: Product,
-    ) -> Results<Vec<f32>> {
+    ) -> (Results<Vec<Vec<f32>>>, usize) {
         let Config { heads, kv_heads, head_dim, .. } = *self.config();
         let group = heads / kv_heads;
         let caches: Vec<Arc<LayerCache>> = runs
@@ -133,34 +161,40 @@ impl Cpu {
         let (image, level) = (self.image.clone(), self.level);
         let (positions, runs) = (positions(slots), runs.to_vec());
         let constant = score_constant(head_dim);
-        // Two products an element and position, 64 at a time.
-        let scores: usize = positions.iter().map(|position| position + 1).sum();
-        let operations = scores * heads * head_dim / 8;
-        self.pool.run_if_worth(operations, runs.len() * kv_heads, move |piece| {
-            let (run, head) = (&runs[piece / kv_heads], piece % kv_heads);
-            let cache = &caches[piece / kv_heads][head];
-            let mut out = vec![0.0; run.count * group * head_dim];
+        // Two products an element and position, 64 at a time, beside what a query costs.
+        let scores: usize =
+            positions.iter().map(|position| (position + 1) / 8 + ROW_OPERATIONS).sum();
+        let operations = scores * heads * head_dim;
+        let items = runs.len() * kv_heads;
+        let each = self.share(items);
+        let heads = self.pool.run_if_worth(operations, items.div_ceil(each), move |piece| {
             let mut row = vec![0.0; head_dim];
-            let mut query = |i: usize| {
-                let (slot, query_head) = (run.first + i / group, head * group + i % group);
-                product.read(slot, query_head * head_dim, &mut row);
-                let mut values = vec![0; head_dim.next_multiple_of(4)];
-                vector::rotate(level, &mut row, image.rope(positions[slot]));
-                let ints = &mut values[..head_dim];
-                let step = vector::quantise(level, &row, KvFormat::Int8, ints);
-                let sum = vector::sum(level, &values);
-                Query { values, sum, factor: step * constant, positions: positions[slot] + 1 }
-            };
             let mut scratch = Scratch::default();
-            let all = run.count * group;
-            for (batch, out) in out.chunks_mut(QUERIES * head_dim).enumerate() {
-                let first = batch * QUERIES;
-                let queries: Vec<Query> =
-                    (first..all.min(first + QUERIES)).map(&mut query).collect();
-                attend(level, cache, head_dim, &queries, &mut scratch, out);
-            }
-            out
-        })
+            let mut queries: [Query; QUERIES] = Default::default();
+            let mut attended = |item: usize| {
+                let (run, head) = (&runs[item / kv_heads], item % kv_heads);
+                let cache = &caches[item / kv_heads];
+                let mut out = vec![0.0; run.count * group * head_dim];
+                for (batch, out) in out.chunks_mut(QUERIES * head_dim).enumerate() {
+                    let queries = &mut queries[..out.len() / head_dim];
+                    for (i, query) in (batch * QUERIES..).zip(queries.iter_mut()) {
+                        let (slot, query_head) = (run.first + i / group, head * group + i % group);
+                        product.read(slot, query_head * head_dim, &mut row);
+                        vector::rotate(level, &mut row, image.rope(positions[slot]));
+                        query.values.resize(head_dim.next_multiple_of(ELEMENTS), 0);
+                        let ints = &mut query.values[..head_dim];
+                        let step = vector::quantise(level, &row, KvFormat::Int8, ints);
+                        query.sum = vector::sum(level, ints);
+                        query.factor = step * constant;
+                        query.positions = positions[slot] + 1;
+                    }
+                    attend(level, cache, head, head_dim, queries, &mut scratch, out);
+                }
+                out
+            };
+            (piece * each..items.min((piece + 1) * each)).map(&mut attended).collect::<Vec<_>>()
+        });
+        (heads, each)
     }
 }
 

@@ -15,10 +15,10 @@ use terntable_golden::head::{CANDIDATES, Candidate, Head, HeadMode};
 /// Rows of the full head that a piece of work takes.
 const FULL_ROWS: usize = 512;
 
-/// Screen sums of some bands: rows of every slot, and the largest score of every band and slot.
+/// Screen sums of some bands, and the largest score of every band and slot: `[band][slot]`.
 struct Screened {
     bands: usize,
-    sums: Vec<i32>,
+    sums: Vec<[i32; BAND_ROWS]>,
     largest: Vec<i64>,
 }
 
@@ -35,11 +35,11 @@ impl Cpu {
 
     fn two_stage(&self, x: Arc<Activations>) -> Results<Vec<Candidate>> {
         let total = self.image.screen().shape.bands();
-        let each = self.piece_bands(total);
+        let each = self.share(total);
         let screened = self.screen(x.clone(), total, each);
         let (image, level) = (self.image.clone(), self.level);
         self.pool.run(x.slots(), move |slot| {
-            let tokens = select(&image, &screened, slot);
+            let tokens = select(&image, &screened, x.slots(), slot);
             let mut candidates = exact(&image, level, &x, slot, &tokens);
             Head::rank(&mut candidates);
             candidates
@@ -55,16 +55,15 @@ impl Cpu {
             let weights = image.screen_weights();
             let mut out = Screened {
                 bands,
-                sums: vec![0; bands * BAND_ROWS * x.slots()],
-                largest: vec![i64::MIN; bands * x.slots()],
+                sums: Vec::with_capacity(bands * x.slots()),
+                largest: Vec::with_capacity(bands * x.slots()),
             };
             for at in 0..bands {
                 let row = (first + at) * BAND_ROWS;
                 let weights = &weights[row..weights.len().min(row + BAND_ROWS)];
-                band(level, screen.band(first + at), &x, |slot, sums| {
-                    let place = slot * bands + at;
-                    out.sums[place * BAND_ROWS..][..BAND_ROWS].copy_from_slice(sums);
-                    out.largest[place] = largest(level, sums, weights);
+                band(level, screen.band(first + at), &x, |_, sums| {
+                    out.sums.push(*sums);
+                    out.largest.push(largest(level, sums, weights));
                 });
             }
             out
@@ -123,9 +122,9 @@ fn scores(sums: &[i32], weights: &[u16]) -> impl Iterator<Item = i64> {
 ///
 /// The 256th largest of the bands' best is a bound: at least 256 rows reach it, and only bands whose
 /// best reaches it are looked into.
-fn select(image: &Image, screened: &Results<Screened>, slot: usize) -> Vec<u32> {
-    let largest = |piece: &Screened| piece.largest[slot * piece.bands..][..piece.bands].to_vec();
-    let mut best: Vec<i64> = screened.iter().flat_map(largest).collect();
+fn select(image: &Image, screened: &Results<Screened>, slots: usize, slot: usize) -> Vec<u32> {
+    let of_slot = screened.iter().flat_map(|piece| piece.largest.iter().skip(slot).step_by(slots));
+    let mut best: Vec<i64> = of_slot.copied().collect();
     let bound = if best.len() > CANDIDATES {
         let (_, bound, _) = best.select_nth_unstable_by(CANDIDATES - 1, |a, b| b.cmp(a));
         *bound
@@ -137,10 +136,12 @@ fn select(image: &Image, screened: &Results<Screened>, slot: usize) -> Vec<u32> 
     let mut first = 0;
     for piece in screened.iter() {
         for band in 0..piece.bands {
-            let place = slot * piece.bands + band;
+            let place = band * slots + slot;
             if piece.largest[place] >= bound {
-                let sums = &piece.sums[place * BAND_ROWS..][..BAND_ROWS];
-                let of_band = scores(sums, &weights[first..weights.len().min(first + BAND_ROWS)]);
+                let of_band = scores(
+                    &piece.sums[place],
+                    &weights[first..weights.len().min(first + BAND_ROWS)],
+                );
                 let reach = (first as u32..).zip(of_band).filter(|(_, score)| *score >= bound);
                 rows.extend(reach.map(|(token, score)| (std::cmp::Reverse(score), token)));
             }

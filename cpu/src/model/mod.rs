@@ -96,7 +96,7 @@ impl Cpu {
 
     /// An empty sequence.
     pub fn sequence(&self) -> Sequence {
-        Sequence::new(self.config().layers, self.config().kv_heads)
+        Sequence::new(self.config().layers)
     }
 
     /// One pass: takes the slots through every layer, appends their keys and values to their sequences and

@@ -70,9 +70,9 @@ pub fn first_row(matrices: &[Matrix<'_>]) -> usize {
 }
 
 impl Cpu {
-    /// Bands of a piece when `bands` are to be shared.
-    pub(super) fn piece_bands(&self, bands: usize) -> usize {
-        bands.div_ceil(self.threads() * PIECES).max(1)
+    /// How many of `items` a piece takes when they are shared.
+    pub(super) fn share(&self, items: usize) -> usize {
+        items.div_ceil(self.threads() * PIECES).max(1)
     }
 
     /// The real outputs of projections of a layer, whose inputs are the same or one each.
@@ -87,7 +87,7 @@ impl Cpu {
         };
         let bands = matrices(&self.image, projections);
         let total: usize = bands.iter().sum();
-        let each = self.piece_bands(total);
+        let each = self.share(total);
         let (image, level) = (self.image.clone(), self.level);
         let (projections, inputs) = (projections.to_vec(), inputs.to_vec());
         let pieces = self.pool.run(total.div_ceil(each), move |piece| {
@@ -114,7 +114,7 @@ impl Cpu {
     /// The gated rows of a layer's feed-forward block.
     pub(super) fn gated(&self, layer: usize, inputs: &[Arc<Activations>]) -> Product {
         let total = self.image.matrix(layer, Projection::Gate).shape.bands();
-        let each = self.piece_bands(total);
+        let each = self.share(total);
         let (image, level, kind) = (self.image.clone(), self.level, self.config().gate);
         let inputs = inputs.to_vec();
         let pieces = self.pool.run(total.div_ceil(each), move |piece| {
