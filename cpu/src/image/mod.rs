@@ -132,12 +132,6 @@ impl Image {
         bytemuck::cast_slice(self.part(Part::ScreenWeights))
     }
 
-    /// The int8 row of a token in the head, plus 128.
-    pub fn head_row(&self, token: usize) -> &[u8] {
-        let hidden = self.header.config.hidden;
-        &self.part(Part::HeadRows)[token * hidden..][..hidden]
-    }
-
     /// Writes the embedding of a token.
     pub fn embed(&self, token: usize, out: &mut [f32]) {
         let hidden = self.header.config.hidden;

@@ -6,7 +6,7 @@ use crate::{
     level::{Level, at_every_level},
     multiply::{Activations, band},
     pool::Results,
-    rows::{self, ROWS},
+    rows,
     tile::BAND_ROWS,
 };
 use std::sync::Arc;
@@ -165,15 +165,12 @@ fn exact(
 ) -> Vec<Candidate> {
     let steps = image.floats(Part::HeadSteps);
     let (row, sum, step) = (x.row(slot), x.sum(slot), x.step(slot));
-    let mut candidates = Vec::with_capacity(tokens.len());
-    for four in tokens.chunks(ROWS) {
-        let token = |i: usize| four[i.min(four.len() - 1)] as usize;
-        let rows = std::array::from_fn(|i| image.head_row(token(i)));
-        let dots = rows::dots(level, rows, row, sum);
-        candidates.extend(four.iter().zip(dots).map(|(&token, dot)| Candidate {
-            token,
-            logit: dot as f32 * (steps[token as usize] * step),
-        }));
-    }
-    candidates
+    // int8 plus 128.
+    let head = image.part(Part::HeadRows);
+    let candidate = |&token: &u32| {
+        let id = token as usize;
+        let dot = rows::dot(level, &head[id * row.len()..][..row.len()], row, sum);
+        Candidate { token, logit: dot as f32 * (steps[id] * step) }
+    };
+    tokens.iter().map(candidate).collect()
 }
