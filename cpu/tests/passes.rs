@@ -219,8 +219,9 @@ fn files_are_mapped_checked_and_refused_when_damaged() {
         let cpu = Cpu::new(image, 2).unwrap();
         quantised(&cpu.pass(&mut [cpu.sequence()], &[slot]).unwrap())
     };
-    let opened = Arc::new(Image::open(&path, 2).unwrap());
-    assert_eq!(outputs(opened), outputs(image(&model)));
+    let opened = || Image::open(&path, 2).unwrap();
+    assert_eq!(outputs(opened().into()), outputs(image(&model)));
+    assert_eq!(outputs(opened().in_huge_pages().unwrap().into()), outputs(image(&model)));
 
     let good = std::fs::read(&path).unwrap();
     let refusal = |bytes: &[u8]| {

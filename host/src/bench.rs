@@ -74,7 +74,7 @@ pub fn open(model: &str, threads: usize) -> Result<(Cpu, f64), Error> {
     let shape = Shape::named(model).map(synthetic).transpose()?;
     let start = Instant::now();
     let image = match shape {
-        Some(path) => Image::open(&path, threads)?,
+        Some(path) => packed::map(&path, threads)?,
         None => packed::open(&AnyCheckpoint::open(Path::new(model))?, threads)?,
     };
     Ok((Cpu::new(image.into(), threads)?, start.elapsed().as_secs_f64()))

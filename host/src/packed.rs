@@ -4,7 +4,10 @@
 use crate::{Error, import::AnyCheckpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
-use std::{ops::Range, path::PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 use terntable_cpu::{
     image::{
         Fill, Header, Image, Layout, Part, VERSION, fill_norm, floats, sub_norms_missing, write_all,
@@ -20,6 +23,8 @@ use terntable_golden::{
 
 /// Packed models below this are made anew in memory at every start: it takes less than a second.
 const WORTH_A_FILE: usize = 64 << 20;
+/// The environment variable that asks for huge pages.
+const HUGE_PAGES: &str = "TERNTABLE_HUGE_PAGES";
 /// Rows of embedding and head that are read at a time: a multiple of a band's.
 const ROWS: usize = 4096;
 
@@ -30,7 +35,7 @@ pub fn open(checkpoint: &AnyCheckpoint, threads: usize) -> Result<Image, Error> 
     let (source, folder) = (source(checkpoint)?, folder());
     let path = folder.join(format!("{source}.tcpu"));
     if path.is_file() {
-        return Ok(Image::open(&path, threads)?);
+        return map(&path, threads);
     }
     let mut parts = CheckpointParts::new(checkpoint, source)?;
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
@@ -47,7 +52,14 @@ pub fn open(checkpoint: &AnyCheckpoint, threads: usize) -> Result<Image, Error> 
     }
     Image::build_file(&mut parts, &path, progress)?;
     bar.finish_and_clear();
-    Ok(Image::open(&path, threads)?)
+    map(&path, threads)
+}
+
+/// Maps a packed model; with [`HUGE_PAGES`] set to 1 copies it into huge pages.
+pub fn map(path: &Path, threads: usize) -> Result<Image, Error> {
+    let image = Image::open(path, threads)?;
+    let huge = std::env::var_os(HUGE_PAGES).is_some_and(|value| value == "1");
+    Ok(if huge { image.in_huge_pages()? } else { image })
 }
 
 /// The folder of packed models of this version, in the cache.

@@ -1,12 +1,13 @@
 """The CPU path against llama.cpp: the same shapes, threads and minute, one after the other in turns.
 
-    scripts/bench/cpu.py [--shape bitnet-0.73b ...] [--threads 2 1] [--repeats 5] [--json FILE] [--quick]
+    scripts/bench/cpu.py [--shape bitnet-0.73b ...] [--threads 2 1] [--repeats 5] [--slots 8] [--json FILE] [--quick]
 
 The peer is llama-bench, built from the sources inside llama-cpp-python of PyPI (pinned in
 scripts/tools.toml) for this machine, on GGUF files of random weights: TQ2_0 and TQ1_0, the tied head and
 embedding in Q6_K, as its own converter makes them. Ours is `terntable bench` on random weights of the same
 shape. Every repeat runs all of them once, every other repeat in the opposite order; a ratio is the median of the
-repeats' ratios, and rates are medians. Rates of busy machines mean little, ratios of one repeat a little more.
+repeats' ratios, and rates are medians. Several sequences at a time are compared with our own prompt of 128.
+Rates of busy machines mean little, ratios of one repeat a little more.
 """
 import argparse
 import json
@@ -34,6 +35,8 @@ SHAPES = {
 }
 TYPES = {"TQ2_0": (gguf.GGMLQuantizationType.TQ2_0, 66), "TQ1_0": (gguf.GGMLQuantizationType.TQ1_0, 54)}
 BLOCK = 256
+# The peer of several sequences at a time: our own rate on a prompt of 128.
+OWN = "own 128"
 
 
 def run(command, **options):
@@ -133,11 +136,11 @@ def peer_rate(program, path, threads, prompt, tokens):
     return json.loads(text)[0]["avg_ts"]
 
 
-def our_rate(shape, threads, prompt, tokens):
+def our_rate(shape, threads, prompt, tokens, slots=1):
     """Tokens a second, and the whole report."""
     program = ROOT / "target/release/terntable"
     report = json.loads(run([program, "bench", "--model", shape, "--threads", threads, "--prompt-tokens", prompt,
-                             "--tokens", max(tokens, 1), "--json"],
+                             "--tokens", max(tokens, 1), "--slots", slots, "--json"],
                             env={**os.environ, "TERNTABLE_CACHE": str(CACHE)}))
     return report["decode_tokens_per_s" if tokens else "prefill_tokens_per_s"], report
 
@@ -171,6 +174,30 @@ def measure(program, shape, threads, prompt, tokens, repeats):
         yield entry
 
 
+def measure_slots(shape, threads, slots, tokens, repeats):
+    """Decode of several sequences at a time against our own rate on a prompt of 128."""
+    pairs = []
+    for _ in range(repeats):
+        prefill, _ = our_rate(shape, threads, 128, 0)
+        decode, _ = our_rate(shape, threads, 0, tokens, slots)
+        pairs.append((decode, prefill))
+    ratios = [decode / prefill for decode, prefill in pairs]
+    decode, prefill = (statistics.median(rates) for rates in zip(*pairs))
+    return {
+        "shape": shape, "threads": threads, "phase": "decode", "slots": slots, "peer": OWN,
+        "ours_tokens_per_s": round(decode, 2), "peer_tokens_per_s": round(prefill, 2),
+        "ratio": round(statistics.median(ratios), 3), "ratios": [round(ratio, 3) for ratio in ratios],
+    }
+
+
+def show(entry):
+    work = f"prefill {entry['prompt_tokens']}" if entry["phase"] == "prefill" else "decode"
+    work += f" x{entry['slots']}" if "slots" in entry else ""
+    share = f"{entry['read_share']:8.1%}" if "read_share" in entry else ""
+    print(f"{entry['shape']:<14}{entry['threads']:>8}  {work:<12}{entry['peer']:<8}{entry['ours_tokens_per_s']:9.1f}"
+          f"{entry['peer_tokens_per_s']:9.1f}{entry['ratio']:8.2f}{share}", flush=True)
+
+
 def machine():
     text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
     names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
@@ -184,6 +211,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--prompts", nargs="*", type=int, default=[128, 512])
     parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--slots", type=int, default=8, help="sequences at a time, against our own prompt of 128")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="one repeat, few tokens: does it work?")
     args = parser.parse_args()
@@ -194,16 +222,16 @@ def main():
     program = build_peer()
     entries = []
     print(f"{machine()}; peer {PEER} {PINS[PEER]} [measured]")
-    print(f"{'shape':<14}{'threads':>8}  {'work':<12}{'peer':<7}{'ours/s':>9}{'peer/s':>9}{'ratio':>8}{'read':>8}")
+    print(f"{'shape':<14}{'threads':>8}  {'work':<12}{'peer':<8}{'ours/s':>9}{'peer/s':>9}{'ratio':>8}{'read':>8}")
     for shape in args.shape:
         for threads in args.threads:
             for prompt, tokens in [(0, args.tokens), *((p, 0) for p in args.prompts)]:
                 for entry in measure(program, shape, threads, prompt, tokens, args.repeats):
                     entries.append(entry)
-                    work = "decode" if tokens else f"prefill {prompt}"
-                    share = f"{entry['read_share']:8.1%}" if tokens else ""
-                    print(f"{shape:<14}{threads:>8}  {work:<12}{entry['peer']:<7}{entry['ours_tokens_per_s']:9.1f}"
-                          f"{entry['peer_tokens_per_s']:9.1f}{entry['ratio']:8.2f}{share}", flush=True)
+                    show(entry)
+            if args.slots:
+                entries.append(measure_slots(shape, threads, args.slots, args.tokens, args.repeats))
+                show(entries[-1])
     if args.json:
         args.json.write_text(json.dumps(entries, indent=1) + "\n")
         print(f"written to {args.json}")
