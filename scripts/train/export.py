@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from model import Config, Model, TernaryLinear, ternary
 
+ARCHITECTURES = {"bitnet": "BitNetForCausalLM", "llama": "LlamaForCausalLM"}
+
 
 def pack(codes: torch.Tensor) -> torch.Tensor:
     quarters = (codes + 1).to(torch.uint8).chunk(4, dim=0)
@@ -40,10 +42,8 @@ def tensors(model: Model) -> dict[str, torch.Tensor]:
 
 def config_json(c: Config) -> dict:
     return {
-        "architectures": ["BitNetForCausalLM"],
-        "model_type": "bitnet",
+        "architectures": [ARCHITECTURES[c.model_type]],
         **c.to_dict(),
-        "hidden_act": "relu2",
         "attention_bias": False,
         "attention_dropout": 0.0,
         "initializer_range": 0.02,

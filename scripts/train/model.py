@@ -1,4 +1,5 @@
-"""The model: BitNet b1.58 with grouped-query attention, as `BitNetForCausalLM` defines it.
+"""The model: BitNet b1.58 with grouped-query attention, as `BitNetForCausalLM` defines it; or Llama's
+architecture with ternary matrices (`model_type` "llama": no sub-norms).
 
 Two sources fix the arithmetic:
 
@@ -6,7 +7,7 @@ Two sources fix the arithmetic:
   weights by the mean of the absolute values, int8 activations per token by the largest absolute
   value, gradients passed straight through both roundings.
 * The Hugging Face `bitnet` architecture: rotary embedding over two halves, grouped keys and
-  values, squared-ReLU gate, one RMS norm before each block and one more ("sub norm") before the
+  values, squared-ReLU gate (or SiLU), one RMS norm before each block and one more ("sub norm") before the
   output and the down projection.
 """
 
@@ -33,6 +34,8 @@ class Config:
     rms_norm_eps: float = 1e-5
     rope_theta: float = 10000.0
     max_position_embeddings: int = 512
+    model_type: str = "bitnet"
+    hidden_act: str = "relu2"
 
     @property
     def head_dim(self) -> int:
@@ -40,6 +43,10 @@ class Config:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+
+#: What the gate does to its rows, by the name in a `config.json`.
+GATES = {"relu2": lambda x: F.relu(x).square(), "silu": F.silu}
 
 
 def ternary(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,6 +101,10 @@ class TernaryLinear(nn.Module):
         return product * (scale / factor)
 
 
+def sub_norm(c: Config, size: int) -> nn.Module:
+    return nn.Identity() if c.model_type == "llama" else RMSNorm(size, c.rms_norm_eps)
+
+
 class RMSNorm(nn.Module):
     def __init__(self, size: int, eps: float):
         super().__init__()
@@ -120,7 +131,7 @@ class Attention(nn.Module):
         self.k_proj = TernaryLinear(c.hidden_size, kv)
         self.v_proj = TernaryLinear(c.hidden_size, kv)
         self.o_proj = TernaryLinear(c.hidden_size, c.hidden_size)
-        self.attn_sub_norm = RMSNorm(c.hidden_size, c.rms_norm_eps)
+        self.attn_sub_norm = sub_norm(c, c.hidden_size)
         size = c.max_position_embeddings
         future = torch.full((size, size), -torch.inf).triu(1)
         self.register_buffer("future", future, persistent=False)
@@ -151,10 +162,11 @@ class MLP(nn.Module):
         self.gate_proj = TernaryLinear(c.hidden_size, c.intermediate_size)
         self.up_proj = TernaryLinear(c.hidden_size, c.intermediate_size)
         self.down_proj = TernaryLinear(c.intermediate_size, c.hidden_size)
-        self.ffn_sub_norm = RMSNorm(c.intermediate_size, c.rms_norm_eps)
+        self.ffn_sub_norm = sub_norm(c, c.intermediate_size)
+        self.gate = GATES[c.hidden_act]
 
     def forward(self, x):
-        gated = F.relu(self.gate_proj(x)).square() * self.up_proj(x)
+        gated = self.gate(self.gate_proj(x)) * self.up_proj(x)
         return self.down_proj(self.ffn_sub_norm(gated))
 
 

@@ -40,6 +40,8 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--vocab", type=int, default=1024)
     p.add_argument("--layers", type=int, default=6)
     p.add_argument("--intermediate", type=int, default=512)
+    p.add_argument("--model-type", choices=("bitnet", "llama"), default="bitnet", help="architecture")
+    p.add_argument("--gate", choices=("relu2", "silu"), default="relu2")
     p.add_argument("--batch", type=int, default=12, help="rows a step")
     p.add_argument("--length", type=int, default=256, help="tokens a row")
     p.add_argument("--dropout", type=float, default=0.1, help="of embeddings and residual branches")
@@ -183,6 +185,8 @@ def config_of(tokenizer: Tokenizer, a: argparse.Namespace) -> Config:
         vocab_size=tokenizer.get_vocab_size(),
         num_hidden_layers=a.layers,
         intermediate_size=a.intermediate,
+        model_type=a.model_type,
+        hidden_act=a.gate,
     )
 
 

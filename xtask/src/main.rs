@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod gate;
 mod generate;
+mod parity;
 mod process;
 mod tools;
 
@@ -52,7 +53,7 @@ enum Command {
     Cycles(Arguments),
     /// Compare the CPU path with llama.cpp, built here: paired rates of decode and prompts.
     BenchCpu(Arguments),
-    /// Compare with PyTorch and transformers (5.6 GB of tools); writes the fixtures of the gate.
+    /// Compare with PyTorch, transformers and llama.cpp (5.6 GB of tools); writes the fixtures of the gate.
     Parity(Arguments),
     /// Train the bundled model anew (5.6 GB of tools).
     Train(Arguments),
@@ -91,12 +92,10 @@ fn run(command: Command) -> Result<(), String> {
         }
         Command::Mutate(a) => process::script(Group::Gate, "scripts/mutate.py", &a.rest),
         Command::Cycles(a) => cycles::run(&a.rest),
-        Command::BenchCpu(a) => process::script(Group::Peers, "scripts/bench/cpu.py", &a.rest),
-        Command::Parity(a) => {
-            process::run("cargo", &["build", "--release", "-p", "terntable"])?;
-            process::script(Group::Parity, "scripts/parity/parity.py", &a.rest)?;
-            process::script(Group::Parity, "scripts/gguf/llama_cpp.py", &[])
+        Command::BenchCpu(a) => {
+            process::script(Group::Peers, "scripts/llama_cpp/bench.py", &a.rest)
         }
+        Command::Parity(a) => parity::parity(&a.rest),
         Command::Train(a) => process::script(Group::Parity, "scripts/train/train.py", &a.rest),
     }
 }

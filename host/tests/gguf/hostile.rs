@@ -3,6 +3,7 @@
 use crate::{
     common::root,
     file::{File, Stored, f32s, string, strings},
+    fuzzing::{Tally, fuzz, soak_time},
 };
 use std::{
     path::Path,
@@ -11,6 +12,9 @@ use std::{
 };
 use terntable::import::AnyCheckpoint;
 use terntable_golden::sample::mix;
+
+/// Cases that led to outcomes of their own.
+const CORPUS: &str = include_str!("corpus.txt");
 
 /// Runs the program with 200 MB of address space.
 fn confined(args: &[&str]) -> Output {
@@ -222,59 +226,65 @@ fn truncated_anywhere() {
     refused(&["inspect", &folder.path().join("no.gguf").to_string_lossy()], &["no.gguf"]);
 }
 
-/// Seeded damage of any kind: no panic, whatever comes out.
-#[test]
-fn random_damage_never_panics() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("fuzz.gguf");
-    let seed = terntable_testbench::seed::seed();
-    println!("TERNTABLE_SEED={seed}");
-    let made = |stored| ["bitnet", "bitnet-b1.58", "llama"].map(|a| File::model(a, stored).bytes());
-    let good: Vec<Vec<u8>> = crate::STORED.into_iter().flat_map(made).collect();
-    let start = Instant::now();
-    let (mut opened, mut refusals) = (0, 0);
-    for case in 0..u64::MAX {
-        if start.elapsed() > Duration::from_secs(4) {
-            break;
-        }
-        let draw = |salt: u64, n: usize| mix(mix(seed ^ case) ^ salt) as usize % n.max(1);
-        let mut bytes = good[draw(1, good.len())].clone();
-        for change in 0..1 + draw(3, 4) as u64 {
-            // Most of what can go wrong is in the header.
-            let long = if draw(10 + change, 8) == 0 { bytes.len() } else { 14_000 };
-            let at = draw(20 + change, long.min(bytes.len()));
-            match draw(30 + change, 5) {
-                0 => bytes[at] ^= 1 << draw(40 + change, 8),
-                1 => bytes[at] = [0, 1, 127, 128, 255][draw(50 + change, 5)],
-                2 => bytes.truncate(at.max(8)),
-                3 => {
-                    let end = bytes.len().min(at + draw(60 + change, 64));
-                    bytes.drain(at.max(8).min(end)..end);
-                }
-                _ => {
-                    let value = [0, 1, u64::MAX, 1 << 63, 1 << 32][draw(70 + change, 5)];
-                    let end = bytes.len().min(at + 8);
-                    bytes[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
-                }
+/// Changes some bytes: bits, numbers, cuts; mostly in the header, where most can go wrong.
+fn damage(bytes: &mut Vec<u8>, seed: u64) {
+    let draw = |salt: u64, n: usize| mix(seed ^ salt << 32) as usize % n.max(1);
+    for change in 0..1 + draw(1, 3) as u64 {
+        let draw = |salt: u64, n: usize| draw(salt + 10 * (change + 1), n);
+        let long = if draw(1, 8) == 0 { bytes.len() } else { 14_000 };
+        let at = draw(2, long.min(bytes.len()));
+        let end = bytes.len().min(at + 8);
+        match draw(3, 6) {
+            0 if at < end => bytes[at] ^= 1 << draw(4, 8),
+            1 if at < end => bytes[at] = [0, 1, 127, 128, 255][draw(4, 5)],
+            2 => bytes.truncate(at.max(8)),
+            3 => {
+                let end = bytes.len().min(at + draw(4, 64));
+                bytes.drain(at.max(8).min(end)..end);
             }
-        }
-        std::fs::write(&path, bytes).unwrap();
-        if draw(2, 8) == 0 {
-            let _ = terntable::inspect::gguf::inspect(&path);
-        }
-        match touch_everything(&path) {
-            Ok(()) => opened += 1,
-            Err(error) => {
-                refusals += 1;
-                assert!(
-                    error.to_string().contains("fuzz.gguf") || error.exit_code() == 2,
-                    "{error}"
-                );
+            4 => {
+                let part = bytes[at..bytes.len().min(at + draw(4, 64))].to_vec();
+                bytes.splice(at..at, part);
+            }
+            _ => {
+                let value = [0, 1, u64::MAX, 1 << 63, 1 << 32][draw(4, 5)];
+                bytes[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
             }
         }
     }
-    println!("{opened} opened, {refusals} refused");
-    assert!(refusals > 50 && opened > 5, "{opened} opened, {refusals} refused");
+}
+
+fn fuzz_files(time: Duration) -> Tally {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fuzz.gguf");
+    let made = |stored| ["bitnet", "bitnet-b1.58", "llama"].map(|a| File::model(a, stored).bytes());
+    let good: Vec<Vec<u8>> = crate::STORED.into_iter().flat_map(made).collect();
+    fuzz(good.len(), CORPUS, time, |case| {
+        let mut bytes = good[case.base].clone();
+        case.damage.iter().for_each(|&seed| damage(&mut bytes, seed));
+        std::fs::write(&path, bytes).unwrap();
+        let _ = terntable::inspect::gguf::inspect(&path);
+        touch_everything(&path).map_err(|error| {
+            let text = error.to_string();
+            assert!(text.contains("fuzz.gguf") || error.exit_code() == 2, "{text}");
+            text
+        })
+    })
+}
+
+/// No panic, whatever comes out.
+#[test]
+fn damaged_files_are_taken_or_refused() {
+    let tally = fuzz_files(Duration::from_secs(4));
+    assert!(tally.refused > 50 && tally.taken > 5, "{tally:?}");
+}
+
+/// `cargo xtask soak gguf`: prints the corpus at its end.
+#[test]
+#[ignore = "as long as it is told"]
+fn soak() {
+    let tally = fuzz_files(soak_time());
+    println!("corpus:\n{}", tally.corpus.join("\n"));
 }
 
 /// Reads whatever a model and its tokenizer need.

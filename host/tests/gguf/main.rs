@@ -4,6 +4,8 @@
 mod common;
 mod convert;
 mod file;
+#[path = "../common/fuzz.rs"]
+mod fuzzing;
 mod hostile;
 mod tokenizer;
 

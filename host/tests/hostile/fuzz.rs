@@ -1,17 +1,15 @@
 //! Mutations of good checkpoints: import takes them or says why not, and never panics.
 
-use crate::checkpoint::Checkpoint;
-use std::{
-    fs,
-    time::{Duration, Instant},
+use crate::{
+    checkpoint::Checkpoint,
+    fuzzing::{Case, Tally, fuzz, soak_time},
 };
+use std::{fs, path::Path, time::Duration};
 use terntable::import;
 use terntable_golden::sample::mix;
 
-/// How long it mutates.
-const TIME: Duration = Duration::from_secs(3);
-/// Cases of a slow machine.
-const LEAST: u64 = 300;
+/// Cases that led to outcomes of their own.
+const CORPUS: &str = include_str!("corpus.txt");
 /// What headers and configurations are full of.
 const WORDS: [&str; 20] = [
     "0",
@@ -70,53 +68,60 @@ fn mutate(bytes: &mut Vec<u8>, seed: u64) {
     }
 }
 
-#[test]
-fn mutated_checkpoints_are_taken_or_refused() {
-    let seed = std::env::var("TERNTABLE_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    println!("TERNTABLE_SEED={seed}");
-    let folder = tempfile::tempdir().unwrap();
-    let base = [
+/// Good checkpoints, whole or in shards, and which of their files is damaged.
+const BASES: usize = 4 * 2 * 3;
+
+/// Writes a case into an empty folder.
+fn write(case: &Case, good: &[Checkpoint; 4], folder: &Path) {
+    let (which, sharded, file) = (case.base % 4, case.base / 4 % 2 == 1, case.base / 8 % 3);
+    let mut files = ["config.json", "model.safetensors", "tokenizer.json"];
+    if sharded {
+        good[which].write_shards(folder, 2);
+        files[1] = "model-00001-of-00002.safetensors";
+        files[2] = "model.safetensors.index.json";
+    } else {
+        good[which].write(folder);
+    }
+    let path = folder.join(files[file]);
+    let mut bytes = fs::read(&path).unwrap();
+    case.damage.iter().for_each(|&seed| mutate(&mut bytes, seed));
+    fs::write(&path, bytes).unwrap();
+}
+
+fn fuzz_checkpoints(time: Duration) -> Tally {
+    let good = [
         Checkpoint::new(),
         Checkpoint::llama(),
         Checkpoint::llama().online(),
         Checkpoint::llama().with_linear_norms(),
     ];
-    let (mut taken, mut refused) = (0, 0);
-    let start = Instant::now();
-    for case in 0_u64.. {
-        if start.elapsed() > TIME && case >= LEAST {
-            break;
-        }
-        let which = &base[case as usize % base.len()];
-        let sharded = mix(seed ^ case).is_multiple_of(4);
-        for entry in fs::read_dir(folder.path()).unwrap() {
-            fs::remove_file(entry.unwrap().path()).unwrap();
-        }
-        let mut files = ["config.json", "model.safetensors", "model.safetensors"];
-        if sharded {
-            which.write_shards(folder.path(), 2);
-            files[1] = "model-00001-of-00002.safetensors";
-            files[2] = "model.safetensors.index.json";
-        } else {
-            which.write(folder.path());
-        }
-        let path = folder.path().join(files[mix(seed ^ case << 20) as usize % files.len()]);
-        let mut bytes = fs::read(&path).unwrap();
-        mutate(&mut bytes, seed ^ case << 8);
-        fs::write(&path, bytes).unwrap();
+    fuzz(BASES, CORPUS, time, |case| {
+        let folder = tempfile::tempdir().unwrap();
+        write(case, &good, folder.path());
         let result = import::Checkpoint::open(folder.path()).and_then(|checkpoint| {
             checkpoint.verify()?;
+            let tokenizer = checkpoint.tokenizer()?;
+            tokenizer.decode(&tokenizer.encode("AB, the 1 <|end|> \u{fc}")?)?;
             terntable::inspect::inspect(&checkpoint).map(drop)
         });
-        match result {
-            Ok(()) => taken += 1,
-            Err(error) => {
-                refused += 1;
-                let text = error.to_string();
-                assert!(text.contains(&*folder.path().to_string_lossy()), "case {case}: {text}");
-            }
-        }
-    }
-    println!("{taken} taken, {refused} refused");
-    assert!(taken > 5 && refused > 100, "{taken} taken, {refused} refused");
+        result.map_err(|error| {
+            let text = error.to_string();
+            assert!(text.contains(&*folder.path().to_string_lossy()), "names no file: {text}");
+            text
+        })
+    })
+}
+
+#[test]
+fn damaged_checkpoints_are_taken_or_refused() {
+    let tally = fuzz_checkpoints(Duration::from_secs(3));
+    assert!(tally.taken > 5 && tally.refused > 100, "{tally:?}");
+}
+
+/// `cargo xtask soak checkpoints`: prints the corpus at its end.
+#[test]
+#[ignore = "as long as it is told"]
+fn soak() {
+    let tally = fuzz_checkpoints(soak_time());
+    println!("corpus:\n{}", tally.corpus.join("\n"));
 }

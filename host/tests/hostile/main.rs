@@ -5,6 +5,8 @@ mod checkpoint;
 mod common;
 mod files;
 mod fuzz;
+#[path = "../common/fuzz.rs"]
+mod fuzzing;
 mod llama;
 
 use checkpoint::{Checkpoint, real};

@@ -1,13 +1,12 @@
 """Terntable's GGUF in llama.cpp: logits, perplexity and tokens.
 
-    cargo build --release && python scripts/gguf/llama_cpp.py [--json FILE]
+    cargo build --release && python scripts/llama_cpp/parity.py [--trained FOLDER ...] [--json FILE]
 
-Random models of the architectures `llama` (grouped-query heads, separate head, divided rotary
-frequencies) and `bitnet` are written in F16 by the `gguf` package, converted to TQ2_0 by `terntable
-convert`, and run by both on texts that the model itself made. Tokenizers of every kind are read by
-llama.cpp from a GGUF file and by the tokenizers library from the folder that `terntable convert` makes
-of it. The packages have the versions of the group `parity` in scripts/tools.toml; xllamacpp brings
-llama.cpp ready built.
+Models are converted to TQ2_0 by `terntable convert` and run by both: random ones of the architectures `llama`
+(grouped-query heads, separate head, divided rotary frequencies) and `bitnet`, written in F16 by the `gguf`
+package, on texts that they made themselves; and trained ones, folders that scripts/train/train.py wrote, on text that
+they were not trained on. Tokenizers of every kind are read by llama.cpp from a GGUF file and by the tokenizers library
+from the folder that `terntable convert` makes of it. llama.cpp is that of llama-cpp-python (peer.py).
 """
 
 import argparse
@@ -16,18 +15,25 @@ import random
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
 
 import gguf
 import numpy as np
 import tokenizers
-import xllamacpp
 
-ROOT = Path(__file__).parents[2]
+import peer
+
+ROOT = peer.ROOT
 PROGRAM = ROOT / "target" / "release" / "terntable"
+TEXT = ROOT / "models/shakespeare/tinyshakespeare.txt"
 HIDDEN, FFN, LAYERS, HEADS, KV_HEADS, HEAD_DIM, CONTEXT = 256, 512, 4, 4, 2, 64, 256
 MIN_COSINE, MAX_PERPLEXITY, STRINGS = 0.998, 0.01, 10_000
+# Windows of text that a trained model is compared on.
+WINDOWS = 8
+# The types of K and V in llama.cpp, by their numbers in ggml.h.
+KV = {"f16": 1, "q8_0": 8}
+
+llama_cpp = peer.binding()
 
 
 def terntable(*args):
@@ -37,43 +43,35 @@ def terntable(*args):
     return json.loads(done.stdout)
 
 
-class Server:
-    """llama.cpp with a model, on the loopback interface."""
+def log_probabilities(logits):
+    logits = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(1, keepdims=True))
+
+
+class LlamaCpp:
+    """llama.cpp with a model."""
 
     def __init__(self, path, kv):
-        params = xllamacpp.CommonParams()
-        params.model.path = str(path)
-        params.n_ctx, params.n_parallel, params.warmup = CONTEXT, 1, False
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-        params.verbosity = -1
-        if kv == "q8_0":
-            q8_0 = xllamacpp.ggml_type.GGML_TYPE_Q8_0
-            params.cache_type_k = params.cache_type_v = q8_0
-        self.server = xllamacpp.Server(params)
+        # Only flash attention takes values in Q8_0.
+        self.llama = llama_cpp.Llama(
+            str(path), n_ctx=CONTEXT, n_batch=CONTEXT, n_threads=1, n_threads_batch=1, logits_all=True,
+            type_k=KV[kv], type_v=KV[kv], flash_attn=kv != "f16", verbose=False,
+        )
 
-    def ask(self, path, body):
-        data = json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        url = f"{self.server.listening_address}{path}"
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as answer:
-            return json.load(answer)
-
-    def log_probabilities(self, tokens, vocab):
+    def log_probabilities(self, tokens):
         """Of every token after every prefix."""
-        rows = np.full((len(tokens), vocab), np.nan)
-        for n, row in enumerate(rows, 1):
-            # The bias chooses a token that is a whole character; what is reported is without it.
-            body = {
-                "prompt": tokens[:n],
-                "n_predict": 1,
-                "n_probs": vocab,
-                "temperature": 0.0,
-                "logit_bias": [[65, 1000.0]],
-            }
-            answer = self.ask("/completion", body)
-            for entry in answer["completion_probabilities"][0]["top_logprobs"]:
-                row[entry["id"]] = entry["logprob"]
-        return rows
+        self.llama.reset()
+        self.llama.eval(tokens)
+        return log_probabilities(np.array(self.llama.scores[: len(tokens)]))
+
+    def tokens(self, text):
+        return self.llama.tokenize(text.encode(), add_bos=False, special=True)
+
+
+def our_log_probabilities(path, tokens):
+    ids = ",".join(map(str, tokens))
+    rows = terntable("logits", "--model", path, "--device", "cpu", "--head", "full", "--json", "--tokens", ids)
+    return log_probabilities(np.array(rows["logits"]))
 
 
 def byte_characters():
@@ -164,60 +162,45 @@ def write(path, architecture, vocabulary, rng, layers=LAYERS):
     return vocab
 
 
-def logits(folder, architecture, rng):
-    """Both on the same file and tokens."""
+def compare(name, path, windows):
+    """Both on the same file and tokens, windows of them."""
+    ours = [our_log_probabilities(path, tokens) for tokens in windows]
+    for kv in KV:
+        theirs = LlamaCpp(path, kv)
+        cosines, best, losses = [], [], []
+        for tokens, a in zip(windows, ours):
+            b = theirs.log_probabilities(tokens)
+            at = np.arange(len(tokens) - 1), tokens[1:]
+            losses += zip(-a[at], -b[at])
+            best += list(a.argmax(1) == b.argmax(1))
+            a, b = (rows - rows.mean(1, keepdims=True) for rows in (a, b))
+            cosines += list((a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1)))
+        perplexity = np.exp(np.mean(losses, axis=0))
+        yield {
+            "model": name, "kv": kv, "positions": len(best), "min_cosine": float(min(cosines)),
+            "mean_cosine": float(np.mean(cosines)), "same_best": float(np.mean(best)),
+            "perplexity": float(perplexity[0]), "llama_cpp": float(perplexity[1]),
+            "difference": float(perplexity[0] / perplexity[1] - 1),
+        }
+
+
+def random_model(folder, architecture, rng):
     real, path = folder / f"{architecture}-f16.gguf", folder / f"{architecture}.gguf"
-    vocab = write(real, architecture, lambda writer: byte_level(writer, "gpt-2"), rng)
+    write(real, architecture, lambda writer: byte_level(writer, "gpt-2"), rng)
     terntable("convert", real, path, "--json")
-    results = []
-    made = terntable(
-        "generate",
-        "--model",
-        path,
-        "--prompt",
-        "ROMEO:",
-        "--temperature",
-        1,
-        "--seed",
-        5,
-        "--max-tokens",
-        120,
-        "--json",
-    )["tokens"]
-    ours = np.array(
-        terntable(
-            "logits",
-            "--model",
-            path,
-            "--head",
-            "full",
-            "--json",
-            "--tokens",
-            ",".join(map(str, made)),
-        )["logits"]
-    )
-    ours -= ours.max(1, keepdims=True)
-    ours -= np.log(np.exp(ours).sum(1, keepdims=True))
-    for kv in ("f16", "q8_0"):
-        theirs = Server(path, kv).log_probabilities(made, vocab)
-        a, b = (rows - rows.mean(1, keepdims=True) for rows in (ours, theirs))
-        cosine = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
-        at = np.arange(len(made) - 1), made[1:]
-        perplexity = [float(np.exp(-rows[at].mean())) for rows in (ours, theirs)]
-        results.append(
-            {
-                "architecture": architecture,
-                "kv": kv,
-                "positions": len(made),
-                "min_cosine": float(cosine.min()),
-                "mean_cosine": float(cosine.mean()),
-                "same_best": float((a.argmax(1) == b.argmax(1)).mean()),
-                "perplexity": perplexity[0],
-                "llama_cpp": perplexity[1],
-                "difference": perplexity[0] / perplexity[1] - 1,
-            }
-        )
-    return results
+    made = terntable("generate", "--model", path, "--device", "cpu", "--prompt", "ROMEO:", "--temperature", 1,
+                     "--seed", 5, "--max-tokens", 120, "--json")["tokens"]
+    return compare(f"{architecture}, random", path, [made])
+
+
+def trained_model(folder, checkpoint):
+    path = folder / f"{checkpoint.name}-trained.gguf"
+    terntable("convert", checkpoint, path, "--json")
+    text = TEXT.read_text()
+    held_out = text[-len(text) // 10 :]
+    ids = tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")).encode(held_out).ids
+    starts = range(0, len(ids) - CONTEXT, (len(ids) - CONTEXT) // (WINDOWS - 1))
+    return compare(f"{checkpoint.name}, trained", path, [ids[i : i + CONTEXT] for i in starts])
 
 
 PARTS = [
@@ -285,11 +268,9 @@ def tokens(folder, name, vocabulary, rng):
     write(path, "bitnet", vocabulary, rng, layers=1)
     terntable("convert", path, out, "--to", "hf", "--json")
     ours = tokenizers.Tokenizer.from_file(str(out / "tokenizer.json"))
-    server, different = Server(path, "f16"), []
+    peer_tokens, different = LlamaCpp(path, "f16").tokens, []
     for text in strings(STRINGS):
-        body = {"content": text, "add_special": False, "parse_special": True}
-        theirs = server.ask("/tokenize", body)["tokens"]
-        if ours.encode(text, add_special_tokens=False).ids != theirs:
+        if ours.encode(text, add_special_tokens=False).ids != peer_tokens(text):
             different.append(text)
     return {
         "tokenizer": name,
@@ -301,6 +282,7 @@ def tokens(folder, name, vocabulary, rng):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trained", type=Path, nargs="*", default=[], help="folders of trained models")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     args = parser.parse_args()
     rng = np.random.default_rng(5)
@@ -311,7 +293,8 @@ def main():
     kinds["scores"] = scored
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        models = [row for arch in ("llama", "bitnet") for row in logits(folder, arch, rng)]
+        models = [row for arch in ("llama", "bitnet") for row in random_model(folder, arch, rng)]
+        models += [row for checkpoint in args.trained for row in trained_model(folder, checkpoint)]
         for row in models:
             print(json.dumps(row))
         texts = [tokens(folder, name, kind, rng) for name, kind in kinds.items()]

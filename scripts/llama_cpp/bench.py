@@ -1,6 +1,6 @@
 """The CPU path against llama.cpp: the same shapes, threads and minute, one after the other in turns.
 
-    scripts/bench/cpu.py [--shape bitnet-0.73b ...] [--threads 2 1] [--repeats 5] [--slots 8] [--json FILE] [--quick]
+    scripts/llama_cpp/bench.py [--shape bitnet-0.73b ...] [--threads 2 1] [--repeats 5] [--slots 8] [--json FILE] [--quick]
 
 The peer is llama-bench, built from the sources inside llama-cpp-python of PyPI (pinned in
 scripts/tools.toml) for this machine, on GGUF files of random weights: TQ2_0 and TQ1_0, the tied head and
@@ -15,19 +15,15 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
-import tarfile
-import tomllib
 from pathlib import Path
 
 import gguf
 import numpy
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("TERNTABLE_CACHE", ROOT / ".cache"))
-PINS = tomllib.loads((ROOT / "scripts/tools.toml").read_text())["peers"]
-PEER = "llama-cpp-python"
+import peer
+from peer import CACHE, ROOT, run
+
 # Name: hidden, feed-forward, layers, heads, key-value heads, head_dim, vocabulary.
 SHAPES = {
     "bitnet-0.73b": (1536, 4096, 24, 16, 16, 96, 32_002),
@@ -37,36 +33,6 @@ TYPES = {"TQ2_0": (gguf.GGMLQuantizationType.TQ2_0, 66), "TQ1_0": (gguf.GGMLQuan
 BLOCK = 256
 # The peer of several sequences at a time: our own rate on a prompt of 128.
 OWN = "own 128"
-
-
-def run(command, **options):
-    """Runs a program; its output, or the end of it and an exit if it failed."""
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
-    if result.returncode:
-        sys.exit(f"{command[0]} failed ({result.returncode}):\n{(result.stdout + result.stderr)[-3000:]}")
-    return result.stdout
-
-
-def build_peer():
-    """llama-bench, built once a version."""
-    folder = CACHE / f"peers/{PEER}-{PINS[PEER]}"
-    program = folder / "build/bin/llama-bench"
-    if program.is_file():
-        return program
-    print(f"building llama-bench of {PEER} {PINS[PEER]} (some minutes)", file=sys.stderr)
-    folder.mkdir(parents=True, exist_ok=True)
-    run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PEER,
-         f"{PEER}=={PINS[PEER]}", "-d", folder])
-    archive = next(folder.glob("*.tar.gz"))
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-    source = next(folder.glob("llama_cpp_python-*/vendor/llama.cpp"))
-    tools = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    run(["cmake", "-G", "Ninja", "-S", source, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=Release",
-         "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF",
-         "-DLLAMA_BUILD_SERVER=OFF"], env=tools)
-    run(["ninja", "-C", folder / "build", "llama-bench"], env=tools)
-    return program
 
 
 def blocks(random, rows, cols, block_bytes, scale_at, scale):
@@ -219,9 +185,9 @@ def main():
         args.repeats, args.prompts, args.tokens = 1, [32], 4
     if shutil.which("cargo"):
         run(["cargo", "build", "--release", "--quiet", "-p", "terntable"], cwd=ROOT)
-    program = build_peer()
+    program = peer.build("llama-bench") / "llama-bench"
     entries = []
-    print(f"{machine()}; peer {PEER} {PINS[PEER]} [measured]")
+    print(f"{machine()}; peer {peer.PACKAGE} {peer.VERSION} [measured]")
     print(f"{'shape':<14}{'threads':>8}  {'work':<12}{'peer':<8}{'ours/s':>9}{'peer/s':>9}{'ratio':>8}{'read':>8}")
     for shape in args.shape:
         for threads in args.threads:
