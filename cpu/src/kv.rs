@@ -67,6 +67,21 @@ impl Block {
             out.iter_mut().zip(elements).for_each(|(out, &v)| out[at] = v);
         }
     }
+
+    /// The key and the value of a head at a position of the block, as [`Block::put`] took them: the elements into
+    /// `key` and `value`, the steps returned.
+    pub fn get(&self, head: usize, at: usize, key: &mut [i8], value: &mut [i8]) -> (f32, f32) {
+        let head = self.head(head);
+        for (line, elements) in head.keys().iter().zip(key.chunks_mut(ELEMENTS)) {
+            let keys: &[[u8; ELEMENTS]; POSITIONS] = bytemuck::cast_ref(line);
+            elements.iter_mut().zip(keys[at]).for_each(|(out, k)| *out = (k ^ KEY_OFFSET) as i8);
+        }
+        for (line, elements) in head.values().iter().zip(value.chunks_mut(ELEMENTS)) {
+            let values: &[[i8; POSITIONS]; ELEMENTS] = bytemuck::cast_ref(line);
+            elements.iter_mut().zip(values).for_each(|(out, four)| *out = four[at]);
+        }
+        (head.steps[0][at], head.steps[1][at])
+    }
 }
 
 /// A head of a block.
@@ -120,5 +135,43 @@ impl Sequence {
     /// Forgets the positions from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
+        for layer in &mut self.layers {
+            if layer.len() > self.length.div_ceil(POSITIONS) {
+                Arc::make_mut(layer).truncate(self.length.div_ceil(POSITIONS));
+            }
+        }
+    }
+
+    /// A sequence of the first `length` positions; it shares their blocks.
+    pub fn prefix(&self, length: usize) -> Self {
+        let mut prefix = self.clone();
+        prefix.truncate(length);
+        prefix
+    }
+
+    /// Keys and values of a layer.
+    pub fn layer(&self, layer: usize) -> &[Block] {
+        &self.layers[layer]
+    }
+
+    /// Appends a position: `heads` gives key and value of a layer and head, as [`Block::get`] gave them, for
+    /// `kv_heads` heads.
+    pub fn append<'a>(
+        &mut self,
+        kv_heads: usize,
+        mut heads: impl FnMut(usize, usize) -> [(&'a [i8], f32); 2],
+    ) {
+        let at = self.length % POSITIONS;
+        for (layer, cache) in self.layers.iter_mut().enumerate() {
+            let cache = Arc::make_mut(cache);
+            for head in 0..kv_heads {
+                let [key, value] = heads(layer, head);
+                if cache.len() == self.length / POSITIONS {
+                    cache.push(Block::new(kv_heads, key.0.len()));
+                }
+                cache[self.length / POSITIONS].put(head, at, key, value);
+            }
+        }
+        self.length += 1;
     }
 }

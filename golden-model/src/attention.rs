@@ -121,6 +121,16 @@ impl KvCache {
         }
     }
 
+    /// Appends one position as it was quantised before: key and value of every head.
+    pub fn append_rows<'a>(&mut self, heads: impl Iterator<Item = (Row<'a>, Row<'a>)>) {
+        for (key, value) in heads {
+            for (side, row) in [(&mut self.keys, key), (&mut self.values, value)] {
+                side.integers.extend_from_slice(row.values);
+                side.steps.push(row.step);
+            }
+        }
+    }
+
     /// Forgets the positions from `length` on.
     pub fn truncate(&mut self, length: usize) {
         let rows = length * self.kv_heads;

@@ -252,7 +252,7 @@ impl Model {
     /// sequences and returns each slot's quantised input of the head.
     pub fn pass(
         &self,
-        golden: &Golden<'_>,
+        golden: &Golden,
         sequences: &mut [Sequence],
         slots: &[Slot],
     ) -> Result<Vec<Quantised>, Error> {
@@ -290,7 +290,7 @@ impl Model {
     /// they have one: `[projection][slot][row]`.
     fn project<const N: usize>(
         &self,
-        golden: &Golden<'_>,
+        golden: &Golden,
         layer: usize,
         projections: [Projection; N],
         rows: &[Vec<f32>],
@@ -328,7 +328,7 @@ impl Model {
 
     fn attention_block(
         &self,
-        golden: &Golden<'_>,
+        golden: &Golden,
         sequences: &mut [Sequence],
         slots: &[Slot],
         index: usize,
@@ -360,7 +360,7 @@ impl Model {
         x.iter_mut().zip(&o).for_each(|(x, o)| add_residual(x, o));
     }
 
-    fn ffn_block(&self, golden: &Golden<'_>, index: usize, x: &mut [Vec<f32>]) {
+    fn ffn_block(&self, golden: &Golden, index: usize, x: &mut [Vec<f32>]) {
         let layer = &self.layers[index];
         let gate_up = [Projection::Gate, Projection::Up];
         let [gate, up] = self.project(golden, index, gate_up, x, Some(&layer.ffn_norm));
@@ -374,7 +374,7 @@ impl Model {
     /// The head on the outputs of a pass: for each slot its candidates, ranked.
     pub fn head(
         &self,
-        golden: &Golden<'_>,
+        golden: &Golden,
         mode: HeadMode,
         outputs: &[Quantised],
     ) -> Vec<Vec<Candidate>> {
@@ -401,16 +401,16 @@ impl Model {
 
 /// The matrices of a model, prepared for lookup.
 #[derive(Debug)]
-pub struct Golden<'a> {
-    model: &'a Model,
+pub struct Golden {
+    layers: usize,
     prepared: Vec<Tlmm>,
 }
 
-impl<'a> Golden<'a> {
+impl Golden {
     /// Prepares every matrix for lookup.
-    pub fn new(model: &'a Model) -> Self {
+    pub fn new(model: &Model) -> Self {
         let prepared = model.linears().map(|linear| Tlmm::new(model.matrix(linear))).collect();
-        Self { model, prepared }
+        Self { layers: model.layers.len(), prepared }
     }
 
     /// Exact sums of each of `linears`, which share their input, with every row of `x`:
@@ -429,7 +429,7 @@ impl<'a> Golden<'a> {
             Linear::Layer(layer, projection) => {
                 &self.prepared[layer * per_layer + projection as usize]
             }
-            Linear::Screen => &self.prepared[self.model.layers.len() * per_layer],
+            Linear::Screen => &self.prepared[self.layers * per_layer],
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Choosing the next token: greedy, or seeded sampling on the ranked candidates.
 
 use crate::head::Candidate;
+use std::collections::HashMap;
 
 /// SplitMix64's output function (Steele, Lea and Flood, 2014): 64 bits to 64 well-mixed bits.
 pub fn mix(x: u64) -> u64 {
@@ -10,12 +11,34 @@ pub fn mix(x: u64) -> u64 {
     x ^ x >> 31
 }
 
+/// What tokens lose that were there before. Repetition is that of CTRL (Keskar et al., 2019).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Penalties {
+    /// Divides positive logits, and multiplies negative ones, of tokens in prompt or answer; 1 is none.
+    pub repetition: f64,
+    /// Taken from the logits of tokens in the answer.
+    pub presence: f64,
+    /// Taken from the logits of tokens in the answer, as often as they are there.
+    pub frequency: f64,
+}
+
+impl Penalties {
+    /// No penalties.
+    pub const NONE: Penalties = Penalties { repetition: 1.0, presence: 0.0, frequency: 0.0 };
+}
+
+/// The tokens that penalties look at: how often each is in the answer; 0 if in the prompt alone.
+type Seen = HashMap<u32, u32>;
+
 /// A sampler: temperature 0 is greedy.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     temperature: f64,
     top_k: usize,
     top_p: f64,
+    min_p: f64,
+    penalties: Penalties,
+    seen: Seen,
     seed: u64,
     drawn: u64,
 }
@@ -23,7 +46,16 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler of its own stream of random numbers.
     pub fn new(temperature: f64, seed: u64) -> Self {
-        Self { temperature, top_k: usize::MAX, top_p: 1.0, seed, drawn: 0 }
+        Self {
+            temperature,
+            top_k: usize::MAX,
+            top_p: 1.0,
+            min_p: 0.0,
+            penalties: Penalties::NONE,
+            seen: Seen::new(),
+            seed,
+            drawn: 0,
+        }
     }
 
     /// Draws only from the first `top_k` candidates (at least one), and of those only from the first
@@ -32,38 +64,79 @@ impl Sampler {
         Self { top_k: top_k.unwrap_or(usize::MAX).max(1), top_p: top_p.unwrap_or(1.0), ..self }
     }
 
+    /// Draws only from candidates that have at least `min_p` of the first one's mass.
+    pub fn at_least(self, min_p: Option<f64>) -> Self {
+        Self { min_p: min_p.unwrap_or(0.0), ..self }
+    }
+
+    /// Penalises tokens of the prompt, and those that it picks from now on.
+    pub fn penalised(self, penalties: Penalties, prompt: &[u32]) -> Self {
+        let prompt = if penalties == Penalties::NONE { &[] } else { prompt };
+        let seen = prompt.iter().map(|&token| (token, 0)).collect();
+        Self { penalties, seen, ..self }
+    }
+
     /// Picks from candidates ranked by [`crate::head::Head::rank`]; the first on temperature 0.
     ///
     /// The draw uses binary64 and the `libm` crate alone, so equal candidates and seeds give equal
     /// tokens on every machine and device.
     pub fn pick(&mut self, ranked: &[Candidate]) -> u32 {
-        if self.temperature <= 0.0 {
-            return ranked[0].token;
+        if self.penalties == Penalties::NONE {
+            return self.draw(ranked.len(), |i| (ranked[i].token, f64::from(ranked[i].logit)));
         }
-        let ranked = &ranked[..self.top_k.min(ranked.len())];
-        let top = f64::from(ranked[0].logit);
-        let mass = |c: &Candidate| libm::exp((f64::from(c.logit) - top) / self.temperature);
-        let mut total: f64 = ranked.iter().map(mass).sum();
-        let mut ranked = ranked;
-        if self.top_p < 1.0 {
+        let penalised = self.penalise(ranked);
+        let token = self.draw(penalised.len(), |i| penalised[i]);
+        *self.seen.entry(token).or_default() += 1;
+        token
+    }
+
+    /// The candidates after penalties, ranked again by the rule of [`crate::head::Head::rank`].
+    fn penalise(&self, ranked: &[Candidate]) -> Vec<(u32, f64)> {
+        let Penalties { repetition, presence, frequency } = self.penalties;
+        let penalised = |c: &Candidate| {
+            let logit = f64::from(c.logit);
+            let Some(&count) = self.seen.get(&c.token) else { return (c.token, logit) };
+            let repeated = if logit > 0.0 { logit / repetition } else { logit * repetition };
+            let present = if count > 0 { presence } else { 0.0 };
+            (c.token, repeated - present - frequency * f64::from(count))
+        };
+        let mut all: Vec<(u32, f64)> = ranked.iter().map(penalised).collect();
+        let order = |logit: f64| if logit.is_nan() { f64::NEG_INFINITY } else { logit };
+        all.sort_by(|a, b| order(b.1).total_cmp(&order(a.1)).then(a.0.cmp(&b.0)));
+        all
+    }
+
+    /// Draws from `count` candidates, best first.
+    fn draw(&mut self, count: usize, candidate: impl Fn(usize) -> (u32, f64)) -> u32 {
+        if self.temperature <= 0.0 {
+            return candidate(0).0;
+        }
+        let mut count = self.top_k.min(count);
+        let top = candidate(0).1;
+        let mass = |i: usize| libm::exp((candidate(i).1 - top) / self.temperature);
+        let mut total: f64 = (0..count).map(mass).sum();
+        if self.top_p < 1.0 || self.min_p > 0.0 {
             let (mut kept, limit) = (0, self.top_p * total);
             total = 0.0;
-            while total < limit && kept < ranked.len() {
-                total += mass(&ranked[kept]);
+            while (self.top_p >= 1.0 || total < limit)
+                && kept < count
+                && (kept == 0 || mass(kept) >= self.min_p)
+            {
+                total += mass(kept);
                 kept += 1;
             }
-            ranked = &ranked[..kept.max(1)];
+            count = kept.max(1);
         }
         let bits = mix(mix(self.seed) ^ self.drawn);
         self.drawn += 1;
         let mut left = (bits >> 11) as f64 / (1_u64 << 53) as f64 * total;
-        for candidate in ranked {
-            left -= mass(candidate);
+        for i in 0..count {
+            left -= mass(i);
             if left < 0.0 {
-                return candidate.token;
+                return candidate(i).0;
             }
         }
-        ranked[0].token
+        candidate(0).0
     }
 }
 
@@ -110,5 +183,50 @@ mod tests {
         // Of the two that top_k leaves, the first has 0.731.
         assert_eq!((drawn(Some(2), Some(0.7)), drawn(Some(2), Some(0.75))), (vec![7], vec![1, 7]));
         assert_eq!(drawn(Some(0), None), [7]);
+    }
+
+    #[test]
+    fn min_p_cuts_what_is_unlikely_beside_the_first() {
+        // Masses beside the first: 1, 0.368 and 0.135.
+        let drawn = |min_p, top_p| {
+            let mut sampler = Sampler::new(1.0, 5).limited(None, top_p).at_least(Some(min_p));
+            let mut tokens: Vec<u32> = (0..500).map(|_| sampler.pick(&ranked())).collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            tokens
+        };
+        assert_eq!((drawn(0.13, None), drawn(0.14, None)), (vec![1, 4, 7], vec![1, 7]));
+        assert_eq!((drawn(0.36, None), drawn(0.37, None)), (vec![1, 7], vec![7]));
+        assert_eq!((drawn(1.0, None), drawn(0.0, None)), (vec![7], vec![1, 4, 7]));
+        assert_eq!((drawn(0.13, Some(0.6)), drawn(0.37, Some(0.99))), (vec![7], vec![7]));
+    }
+
+    #[test]
+    fn penalties_count_prompt_and_answer_apart() {
+        let pick = |penalties, prompt: &[u32]| {
+            let mut sampler = Sampler::new(0.0, 0).penalised(penalties, prompt);
+            [(); 6].map(|()| sampler.pick(&ranked()))
+        };
+        let with = |repetition, presence, frequency| Penalties { repetition, presence, frequency };
+        assert_eq!(pick(Penalties::NONE, &[7]), [7; 6]);
+        // 2 / 2.1 is below 1, 1 / 2.1 above 0; then all have lost once and nothing changes.
+        assert_eq!(pick(with(2.1, 0.0, 0.0), &[]), [7, 1, 7, 7, 7, 7]);
+        assert_eq!(pick(with(2.1, 0.0, 0.0), &[7]), [1, 7, 7, 7, 7, 7]);
+        // The prompt does not count here, and presence only once.
+        assert_eq!(pick(with(1.0, 1.5, 0.0), &[7, 7]), [7, 1, 7, 7, 7, 7]);
+        // 2, 1, 0 lose 0.6 each time.
+        assert_eq!(pick(with(1.0, 0.0, 0.6), &[7]), [7, 7, 1, 7, 1, 7]);
+        let negative = [Candidate { token: 3, logit: -1.0 }, Candidate { token: 5, logit: -1.5 }];
+        let mut sampler = Sampler::new(0.0, 0).penalised(with(2.0, 0.0, 0.0), &[3]);
+        assert_eq!(sampler.pick(&negative), 5, "a negative logit is multiplied");
+    }
+
+    #[test]
+    fn penalised_ties_go_to_the_lower_id_and_nan_is_last() {
+        let c = |token, logit| Candidate { token, logit };
+        let ranked = [c(9, 2.0), c(2, 1.0), c(1, f32::NAN)];
+        let penalties = Penalties { repetition: 2.0, ..Penalties::NONE };
+        let mut sampler = Sampler::new(0.0, 0).penalised(penalties, &[9, 1]);
+        assert_eq!(sampler.pick(&ranked), 2);
     }
 }

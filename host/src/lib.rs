@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod card;
+pub mod card_device;
 pub mod card_lockstep;
 pub mod chat;
 pub mod convert;

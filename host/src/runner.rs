@@ -84,7 +84,7 @@ pub trait Passes {
 /// The golden model.
 pub struct GoldenPasses<'a> {
     model: &'a Model,
-    device: Golden<'a>,
+    device: Golden,
     sequences: [Sequence; 1],
 }
 

@@ -76,12 +76,18 @@ pub struct KvPages {
 impl KvPages {
     /// All pages of a layout, free; `context` rows a sequence.
     pub fn new(layout: &CardLayout, context: usize) -> Self {
+        let entries = context.div_ceil(layout.page_rows).min(layout.table_bytes as usize / 4);
+        Self::with(layout.pages, layout.page_rows, entries, layout.table_count)
+    }
+
+    /// So many pages of so many rows, free; so many page tables of so many entries.
+    pub fn with(pages: u32, page_rows: usize, entries: usize, tables: usize) -> Self {
         Self {
-            page_rows: layout.page_rows,
-            entries: context.div_ceil(layout.page_rows).min(layout.table_bytes as usize / 4),
-            free: (0..layout.pages).rev().collect(),
-            references: vec![0; layout.pages as usize],
-            sequences: vec![None; layout.table_count],
+            page_rows,
+            entries,
+            free: (0..pages).rev().collect(),
+            references: vec![0; pages as usize],
+            sequences: vec![None; tables],
         }
     }
 
@@ -222,13 +228,7 @@ mod tests {
     use crate::sample::mix;
 
     fn pages(count: u32) -> KvPages {
-        KvPages {
-            page_rows: 8,
-            entries: 10,
-            free: (0..count).rev().collect(),
-            references: vec![0; count as usize],
-            sequences: vec![None; 6],
-        }
+        KvPages::with(count, 8, 10, 6)
     }
 
     #[test]
