@@ -1,7 +1,7 @@
 """Lints the RTL: Verilator with all warnings at several shapes of its tops, Verible for style.
 
-    scripts/lint.py [--top tt_engine|tt_card]
-    scripts/lint.py --write-list     write rtl/card.f anew: what tt_card needs, in order
+    scripts/lint.py [--top tt_engine|tt_card|tt_host_card]
+    scripts/lint.py --write-list     write rtl/card.f and rtl/host_card.f anew: what these tops need, in order
 
 Prints a line a check; the exit status is 1 when any of them has a finding. Waivers, each with its
 reason, are in rtl/lint/.
@@ -57,6 +57,16 @@ CARD_REFUSED = {
     "heads of 40": {"HeadDimMax": 40},
     "70,000 tiles": {"PanelTiles": 70000},
 }
+# Shapes of the host interface around the card, beside those of cards/.
+HOST = {
+    "2 ports": {"Ports": 2, "Lanes": 8, "CopyBeats": 32},
+    "128 bytes a beat": {"Ports": 8, "PageRows": 32, "RingBits": 12},
+}
+HOST_REFUSED = {
+    "rings of 2^13": {"RingBits": 13},
+    "rings of 1": {"RingBits": 0},
+    "16 beats on their way": {"CopyBeats": 16},
+}
 
 
 def constants(path):
@@ -103,7 +113,7 @@ def verilator(top, parameters):
 
 def verible():
     """The findings of style, generated files excepted."""
-    files = sorted(path for path in RTL.rglob("*.sv") if not path.name.startswith(("tt_engine_regs", "tt_card_regs")))
+    files = sorted(path for path in RTL.rglob("*.sv") if not path.name.startswith(("tt_engine_regs", "tt_card_regs", "tt_host_regs")))
     run = subprocess.run(
         [VENV / "bin/verible-verilog-lint", f"--rules_config={RTL / 'lint/verible.rules'}",
          *(str(path.relative_to(RTL)) for path in files)],
@@ -118,7 +128,7 @@ def portable(path):
 
 def files_listed():
     """Files that the lists and the folders do not agree on; those of one family are in none."""
-    listed = {line for name in ("engine.f", "card.f")
+    listed = {line for name in ("engine.f", "card.f", "host_card.f")
               for line in (RTL / name).read_text().splitlines() if line.endswith(".sv")}
     present = {str(path.relative_to(RTL)) for path in RTL.rglob("*.sv") if portable(path)}
     return "\n".join(sorted(listed ^ present))
@@ -145,31 +155,34 @@ def needed(top):
 
 
 def write_list():
-    """Writes rtl/card.f."""
-    lines = ["// The files of tt_card in the order of their dependence, relative to this file.",
-             *needed("tt_card")]
-    (RTL / "card.f").write_text("\n".join(lines) + "\n")
+    """Writes rtl/card.f and rtl/host_card.f."""
+    card = needed("tt_card")
+    more = [name for name in needed("tt_host_card") if name not in card]
+    for top, names in ("card", card), ("host_card", ["-F card.f", *more]):
+        head = f"// The files of tt_{top} in the order of their dependence, relative to this file."
+        (RTL / f"{top}.f").write_text("\n".join([head, *names]) + "\n")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--top", choices=["tt_engine", "tt_card"], help="only this top")
-    parser.add_argument("--write-list", action="store_true", help="write rtl/card.f anew")
+    parser.add_argument("--top", choices=["tt_engine", "tt_card", "tt_host_card"], help="only this top")
+    parser.add_argument("--write-list", action="store_true", help="write the file lists of the card anew")
     options = parser.parse_args()
     if options.write_list:
         return write_list()
     only = options.top
     cards = sorted(path.parent.name for path in (ROOT / "cards").glob("*/tt_config_pkg.sv"))
-    shapes = {"tt_engine": ENGINE,
-              "tt_card": {**{name: card_shape(name) for name in cards}, **CARD}}
-    refused = {"tt_engine": ENGINE_REFUSED, "tt_card": CARD_REFUSED}
+    of_cards = {name: card_shape(name) for name in cards}
+    shapes = {"tt_engine": ENGINE, "tt_card": {**of_cards, **CARD},
+              "tt_host_card": {**of_cards, **HOST}}
+    refused = {"tt_engine": ENGINE_REFUSED, "tt_card": CARD_REFUSED, "tt_host_card": HOST_REFUSED}
     tops = [top for top in shapes if only in (None, top)]
     checks = [(f"verilator {top} {name}", lambda t=top, p=p: verilator(t, p))
               for top in tops for name, p in shapes[top].items()]
     checks += [(f"{top} refuses {name}",
                 lambda t=top, p=p: "" if "USERFATAL" in verilator(t, p) else "was not refused")
                for top in tops for name, p in refused[top].items()]
-    checks += [("verible", verible), ("engine.f and card.f list every file", files_listed),
+    checks += [("verible", verible), ("the lists have every file", files_listed),
                ("tt_card's defaults are the card sim-small", defaults)]
     failed = 0
     for name, check in checks:

@@ -25,6 +25,7 @@ FOLDER = "rtl/registers"
 MAPS = {
     "tt_engine_regs": ("engine", "driver/src/registers.rs"),
     "tt_card_regs": ("card", "driver/src/card_registers.rs"),
+    "tt_host_regs": ("host interface", "driver/src/host_registers.rs"),
 }
 ADDRESS_BITS = 12  # a 4 KiB page
 # The type of the constants.
@@ -125,7 +126,7 @@ def compare_errors(tops):
     text = (ROOT / "rtl/card/tt_card_pkg.sv").read_text()
     rtl = {(name, int(value, 16)) for name, value in re.findall(r"Err(\w+)\s*= 8'h(\w+)", text)}
     members = [member for top in tops for encoding, _ in encodings(top).values()
-               for member in encoding]
+               if encoding.type_name == "pass_error_e" for member in encoding]
     rdl = {("".join(part.capitalize() for part in member.name.split("_")), member.value)
            for member in members}
     return sorted(rtl ^ rdl)
@@ -192,16 +193,17 @@ def wrap(text, width):
 
 def markdown(tops):
     """The reference page: the maps one after the other."""
-    notes = [f"<!-- {note(' and '.join(source(top) for top in tops))} -->"]
+    notes = [f"<!-- {note(', '.join(source(top) for top in tops))} -->"]
     lines = ["# Registers", "", *notes]
     for top in tops:
         owner = MAPS[top.inst_name][0]
+        anchor = owner.replace(" ", "-")
         lines += ["", f"## Registers of the {owner}", "", *wrap(clean(top), 100), "",
                   "| offset | register | access | reset | |", "|---|---|---|---|---|"]
         for register in top.registers():
             word = reset(register)
             lines += [f"| 0x{register.absolute_address:02X} "
-                      f"| [{register.inst_name}](#{owner}-{register.inst_name.lower()}) "
+                      f"| [{register.inst_name}](#{anchor}-{register.inst_name.lower()}) "
                       f"| {access(register)} | {'' if word is None else f'0x{word:X}'} "
                       f"| {clean(register)} |"]
         for register in top.registers():

@@ -11,7 +11,6 @@ use terntable_golden::{
         machine::{CardError, Machine},
         pass::CardPass,
         program::ProgramKind,
-        shape::logits_stride,
     },
     head::{Candidate, Head, HeadMode},
 };
@@ -29,6 +28,9 @@ pub trait Card {
 
     /// Reads from the state region.
     fn read_state(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error>;
+
+    /// Says what will be read when the next pass is over, so that a card on a bus brings it along.
+    fn bring(&mut self, _address: u64, _bytes: usize) {}
 
     /// Runs the pass whose descriptor is at an address, to its end or error.
     fn run_pass(&mut self, descriptor: u64) -> Result<(), Error>;
@@ -146,6 +148,11 @@ impl<C: Card> CardModel<C> {
         &mut self.card
     }
 
+    /// The card, without the model.
+    pub fn into_card(self) -> C {
+        self.card
+    }
+
     /// Slots of a pass.
     pub fn slots(&self) -> usize {
         self.card.config().slots
@@ -181,7 +188,11 @@ impl<C: Card> CardModel<C> {
             }
         }
         match reserved.table {
-            Some(table) => self.card.write_state(self.layout.table(id.0), &table),
+            Some(mut table) => {
+                // Whole beats, which cards behind a bus take as they are.
+                table.resize(table.len().next_multiple_of(self.card.config().beat_bytes()), 0);
+                self.card.write_state(self.layout.table(id.0), &table)
+            }
             None => Ok(()),
         }
     }
@@ -206,6 +217,10 @@ impl<C: Card> CardModel<C> {
             let table = self.layout.table(chunk.sequence.0);
             pass.push_chunk(table, first as u32, chunk.tokens, |i| i >= unwanted)?;
         }
+        for (slot, _) in pass.slots().iter().enumerate().filter(|(_, slot)| slot.head) {
+            let (address, bytes) = self.results(kind, slot);
+            self.card.bring(address, bytes);
+        }
         self.run(&pass)?;
         for chunk in chunks {
             let committed = self.kv.commit(chunk.sequence, chunk.tokens.len());
@@ -226,23 +241,33 @@ impl<C: Card> CardModel<C> {
         self.kv.length(id).map_err(|e| Error::Card(e.to_string()))
     }
 
+    /// Where the results of a slot lie, and how many bytes they are.
+    fn results(&self, kind: ProgramKind, slot: usize) -> (u64, usize) {
+        let (slot, vocab) = (slot as u64, self.header.config.vocab);
+        match kind {
+            ProgramKind::Logits => {
+                (self.layout.logits + slot * self.layout.logits_stride, 4 * vocab)
+            }
+            _ => {
+                let candidates = vocab.min(self.card.config().candidates);
+                (self.layout.results + slot * self.layout.results_stride, 8 * candidates)
+            }
+        }
+    }
+
     /// The candidates of a slot of the last pass.
     pub fn candidates(&mut self, kind: ProgramKind, slot: usize) -> Result<Vec<Candidate>, Error> {
-        let vocab = self.header.config.vocab;
+        let (address, bytes) = self.results(kind, slot);
+        let mut bytes = vec![0; bytes];
+        self.card.read_state(address, &mut bytes)?;
         let word = |bytes: &[u8]| u32::from_le_bytes(std::array::from_fn(|i| bytes[i]));
         if kind == ProgramKind::Logits {
-            let stride = logits_stride(self.card.config(), vocab);
-            let mut bytes = vec![0; 4 * vocab];
-            self.card.read_state(self.layout.logits + (slot * stride) as u64, &mut bytes)?;
             let logits = bytes.chunks_exact(4).map(|bytes| f32::from_bits(word(bytes)));
             let mut all: Vec<Candidate> =
                 (0..).zip(logits).map(|(token, logit)| Candidate { token, logit }).collect();
             Head::rank(&mut all);
             return Ok(all);
         }
-        let mut bytes = vec![0; 8 * vocab.min(self.card.config().candidates)];
-        let at = self.layout.results + slot as u64 * self.layout.results_stride;
-        self.card.read_state(at, &mut bytes)?;
         let pair = |bytes: &[u8]| Candidate {
             token: word(bytes),
             logit: f32::from_bits(word(&bytes[4..])),
@@ -263,6 +288,11 @@ impl<C: Card> CardRunner<C> {
     pub fn new(mut model: CardModel<C>, head: HeadMode) -> Result<Self, Error> {
         let sequence = model.kv.create().map_err(|e| Error::Card(e.to_string()))?;
         Ok(Self { model, head, sequence })
+    }
+
+    /// The model, without the sequence.
+    pub fn into_model(self) -> CardModel<C> {
+        self.model
     }
 
     /// The model on its card.

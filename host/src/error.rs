@@ -57,6 +57,9 @@ pub enum Error {
     /// A GGUF file that is refused.
     #[error(transparent)]
     Gguf(#[from] terntable_gguf::Error),
+    /// A card behind a bus, or its driver, failed.
+    #[error(transparent)]
+    Driver(#[from] terntable_driver::Error),
     /// The simulated card failed.
     #[error("simulated card: {0}")]
     Simulator(String),

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod bus;
 pub mod card;
 pub mod card_device;
 pub mod card_lockstep;

@@ -144,6 +144,27 @@ module tt_card #(
   /// Memory: other than OKAY stops the pass.
   input  logic [2*Ports-1:0]           m_axi_bresp_i,
 
+  /// Queue: the host interface offers a pass; 0 without one.
+  input  logic                         queue_valid_i,
+  /// Queue: the pass starts, as if its address had been written to the doorbell.
+  output logic                         queue_ready_o,
+  /// Queue: address of its descriptor; with queue_ready_o and in the cycle after.
+  input  logic [63:0]                  queue_address_i,
+  /// Queue: the pass is to be ended, as by CONTROL.stop; 0 without a queue.
+  input  logic                         queue_stop_i,
+  /// Queue: a pass runs, whoever started it.
+  output logic                         pass_busy_o,
+  /// Queue: a pass is complete, for one cycle.
+  output logic                         pass_done_o,
+  /// Queue: a pass was stopped, for one cycle.
+  output logic                         pass_failed_o,
+  /// Queue: why; with pass_failed_o.
+  output tt_card_pkg::error_e          pass_code_o,
+  /// Queue: in which command; with pass_failed_o.
+  output logic [15:0]                  pass_command_o,
+  /// Queue: the regions, as the registers have them.
+  output tt_card_pkg::regions_t        regions_o,
+
   /// Trace: unit u has work: load, multiply, vector, attention, head, check.
   output logic [5:0]                   unit_busy_o,
   /// Trace: a command of unit u waits for other units.
@@ -242,6 +263,10 @@ module tt_card #(
     .start_o        (start),
     .address_o      (address),
     .abort_o        (stop),
+    .queue_valid_i,
+    .queue_ready_o,
+    .queue_address_i,
+    .queue_stop_i,
     .step_mode_o    (step_mode),
     .step_o         (step),
     .busy_i         (busy),
@@ -260,6 +285,13 @@ module tt_card #(
     .unit_busy_i    (unit_busy_o),
     .unit_wait_i    (unit_wait_o)
   );
+
+  assign pass_busy_o    = busy;
+  assign pass_done_o    = pass_done;
+  assign pass_failed_o  = failed;
+  assign pass_code_o    = code;
+  assign pass_command_o = error_command;
+  assign regions_o      = {state_bytes, state_base, image_bytes, image_base};
 
   // ---- sequencer -------------------------------------------------------------------------------
   logic [ReadClients-1:0]                 rd_valid, rd_ready, rd_data_valid;

@@ -82,6 +82,14 @@ module tt_card_control #(
   output logic [63:0]         address_o,
   /// The pass is to be ended.
   output logic                abort_o,
+  /// A pass of the host interface's queue is offered.
+  input  logic                queue_valid_i,
+  /// It starts, as if its address had been written to the doorbell.
+  output logic                queue_ready_o,
+  /// Address of its descriptor; with queue_ready_o and in the cycle after.
+  input  logic [63:0]         queue_address_i,
+  /// The queue ends the pass.
+  input  logic                queue_stop_i,
   /// Every command waits for a step.
   output logic                step_mode_o,
   /// A step.
@@ -149,29 +157,35 @@ module tt_card_control #(
   );
 
   // ---- out -------------------------------------------------------------------------------------
-  logic clear, start_q, irq_done_q, irq_error_q, lost_doorbell;
+  logic clear, stop, start_q, queue, queue_q, irq_done_q, irq_error_q, lost_doorbell;
 
   assign image_base_o  = {regs_out.IMAGE_BASE_HI.value.value, regs_out.IMAGE_BASE_LO.value.value};
   assign image_bytes_o = {regs_out.IMAGE_BYTES_HI.value.value, regs_out.IMAGE_BYTES_LO.value.value};
   assign state_base_o  = {regs_out.STATE_BASE_HI.value.value, regs_out.STATE_BASE_LO.value.value};
   assign state_bytes_o = {regs_out.STATE_BYTES_HI.value.value, regs_out.STATE_BYTES_LO.value.value};
-  assign address_o     = {regs_out.DOORBELL_HI.value.value, regs_out.DOORBELL_LO.value.value};
-  assign abort_o       = regs_out.CONTROL.stop.value;
+  assign address_o     = queue || queue_q ? queue_address_i : {regs_out.DOORBELL_HI.value.value,
+                                                               regs_out.DOORBELL_LO.value.value};
+  assign stop          = regs_out.CONTROL.stop.value;
+  assign abort_o       = stop | queue_stop_i;
   assign clear         = regs_out.CONTROL.clear.value;
   assign step_mode_o   = regs_out.CONTROL.step_mode.value;
   assign step_o        = regs_out.STEP.value.swmod;
-  assign start_o       = start_q & ~busy_i;
+  assign queue_ready_o = ~busy_i & ~start_q;
+  assign queue         = queue_valid_i & queue_ready_o;
+  assign start_o       = (start_q & ~busy_i) | queue;
   assign lost_doorbell = start_q & busy_i;
   assign irq_o         = irq_done_q | irq_error_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       start_q     <= 1'b0;
+      queue_q     <= 1'b0;
       irq_done_q  <= 1'b0;
       irq_error_q <= 1'b0;
     end else begin
       // The address is in its register one cycle after the write.
       start_q     <= regs_out.DOORBELL_HI.value.swmod;
+      queue_q     <= queue;
       irq_done_q  <= regs_out.IRQ_STATUS.pass_done.value & regs_out.IRQ_ENABLE.pass_done.value;
       irq_error_q <= regs_out.IRQ_STATUS.error.value & regs_out.IRQ_ENABLE.error.value;
     end
@@ -195,9 +209,9 @@ module tt_card_control #(
     regs_in.STATUS.paused.next            = paused_i;
     regs_in.STATUS.next.next              = next_i;
     regs_in.STATUS.error.hwset            = failed_i;
-    regs_in.STATUS.error.hwclr            = start_o | abort_o;
+    regs_in.STATUS.error.hwclr            = start_o | stop;
     regs_in.STATUS.doorbell_lost.hwset    = lost_doorbell;
-    regs_in.STATUS.doorbell_lost.hwclr    = abort_o;
+    regs_in.STATUS.doorbell_lost.hwclr    = stop;
     regs_in.PASSES_DONE.value.incr        = pass_done_i;
     regs_in.ERROR_CODE.code.next          = code_i;
     regs_in.ERROR_COMMAND.index.next      = command_i;

@@ -41,6 +41,14 @@ package tt_card_pkg;
   /// Bits of slot_t.
   localparam int unsigned SlotBits = 233;
 
+  /// The regions of the card's memory, as the registers have them.
+  typedef struct packed {
+    logic [63:0] state_bytes;
+    logic [63:0] state_base;
+    logic [63:0] image_bytes;
+    logic [63:0] image_base;
+  } regions_t;
+
   /// Why a pass stopped: the values of register ERROR_CODE. tt_card_regs.rdl explains them, and
   /// scripts/registers.py compares.
   typedef enum logic [7:0] {

@@ -5,7 +5,8 @@
 //! the manner of cocotb but without an interpreter or VPI between test and model. [`agents`] are
 //! the tasks every test needs: bus masters, a memory with a stated timing, stream sources and sinks.
 //! [`engine`] puts them around `tt_engine`, so that a caller sees matrices and sums, [`card`] around
-//! `tt_card`, so that a caller sees images and passes.
+//! `tt_card`, so that a caller sees images and passes, [`host_card`] around `tt_host_card`, so that a driver
+//! sees a function of a bus.
 //!
 //! ```text
 //!   rtl/*.sv ─► build ─► model.so ◄─ ffi ─ sim: clock, tasks, signals
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod error;
 #[allow(unsafe_code)]
 mod ffi;
+pub mod host_card;
 pub mod perfetto;
 pub mod report;
 pub mod seed;

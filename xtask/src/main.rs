@@ -10,6 +10,7 @@ mod gate;
 mod generate;
 mod parity;
 mod process;
+mod soak;
 mod tools;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +54,16 @@ enum Command {
     Cycles(Arguments),
     /// Compare the CPU path with llama.cpp, built here: paired rates of decode and prompts.
     BenchCpu(Arguments),
+    /// The card in a virtual machine: QEMU, an IOMMU, a kernel's VFIO, `terntable generate` in the guest.
+    VmTest(Arguments),
+    /// Tests of the gate for longer: damaged files, clients of the server, faults of cards, hostile hosts.
+    Soak {
+        /// Which one; all in turn without a name.
+        name: Option<String>,
+        /// How long those run that can run for ever.
+        #[arg(long, default_value_t = 20.0)]
+        minutes: f64,
+    },
     /// Compare with PyTorch, transformers and llama.cpp (5.6 GB of tools); writes the fixtures of the gate.
     Parity(Arguments),
     /// Train the bundled model anew (5.6 GB of tools).
@@ -95,6 +106,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::BenchCpu(a) => {
             process::script(Group::Peers, "scripts/llama_cpp/bench.py", &a.rest)
         }
+        Command::VmTest(a) => process::script(Group::Gate, "scripts/vm.py", &a.rest),
+        Command::Soak { name, minutes } => soak::run(name.as_deref(), minutes),
         Command::Parity(a) => parity::parity(&a.rest),
         Command::Train(a) => process::script(Group::Parity, "scripts/train/train.py", &a.rest),
     }

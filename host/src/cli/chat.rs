@@ -1,6 +1,6 @@
 //! `terntable chat`.
 
-use super::{CardArg, DeviceArg, HeadArg, ModelArg, ThreadsArg, print_text};
+use super::{CardArg, HeadArg, ModelArg, PlaceArg, ThreadsArg, print_text};
 use signal_hook::{consts::SIGINT, flag};
 use std::{
     io::{BufRead, IsTerminal},
@@ -12,7 +12,7 @@ use std::{
 use terntable::{
     Error,
     chat::{Conversation, Manner},
-    device::{Place, with_feed},
+    device::with_feed,
     import::Sampling,
     runner::Feed,
     sim::Recording,
@@ -42,9 +42,8 @@ pub struct Args {
     /// Seed of the first answer; each one after it takes the next.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Where the integers are added up.
-    #[arg(long, value_enum, default_value = "cpu")]
-    device: DeviceArg,
+    #[command(flatten)]
+    place: PlaceArg,
     #[command(flatten)]
     threads: ThreadsArg,
     #[command(flatten)]
@@ -80,8 +79,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         eprintln!("the model has no chat template: it continues the text as it stands");
     }
     let (card, recording) = (args.card.config()?, Recording::default());
-    let (device, threads) = (args.device.into(), args.threads.threads);
-    let place = Place { device, card: &card, recording: &recording, threads };
+    let place = args.place.place(&card, &recording, args.threads.threads);
     with_feed(&place, &checkpoint, args.head.into(), |runner| {
         talk(runner, &mut conversation, &manner, &interrupt)
     })?;

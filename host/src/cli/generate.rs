@@ -1,13 +1,13 @@
 //! `terntable generate`.
 
 use super::{
-    CardArg, DeviceArg, HeadArg, ModelArg, RecordingArg, ThreadsArg, print_json, print_text,
+    CardArg, HeadArg, ModelArg, PlaceArg, RecordingArg, ThreadsArg, print_json, print_text,
     progress_bar,
 };
 use serde::Serialize;
 use terntable::{
     Error,
-    device::{DeviceName, Place, with_feed},
+    device::with_feed,
     generate::{Event, Prompt, Request, generate},
     import::Sampling,
     usage::Spent,
@@ -36,9 +36,8 @@ pub struct Args {
     /// Seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Where the integers are added up.
-    #[arg(long, value_enum, default_value = "cpu")]
-    device: DeviceArg,
+    #[command(flatten)]
+    place: PlaceArg,
     #[command(flatten)]
     threads: ThreadsArg,
     #[command(flatten)]
@@ -58,7 +57,7 @@ struct Report {
     text: String,
     tokens: Vec<u32>,
     prompt_tokens: usize,
-    device: &'static str,
+    device: String,
     #[serde(flatten)]
     usage: Option<Spent>,
 }
@@ -68,7 +67,6 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let tokenizer = checkpoint.tokenizer()?;
     // Before the simulator is built for a prompt that cannot be served.
     let prompt = Prompt::encode(checkpoint.config(), &tokenizer, &args.prompt)?;
-    let name = DeviceName::from(args.device);
     let card = args.card.config()?;
     let end_tokens = checkpoint.end_tokens()?;
     let request = Request {
@@ -97,8 +95,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         Event::Text(_) => {}
     };
     let recording = args.recording.recording();
-    let threads = args.threads.threads;
-    let place = Place { device: name, card: &card, recording: &recording, threads };
+    let place = args.place.place(&card, &recording, args.threads.threads);
     let (made, usage) = with_feed(&place, &checkpoint, args.head.into(), |runner| {
         generate(runner, &tokenizer, &request, event)
     })?;
@@ -115,7 +112,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         text: made.text,
         tokens: made.tokens,
         prompt_tokens: made.prompt_tokens,
-        device: name.as_str(),
+        device: args.place.device.to_string(),
         usage,
     })
 }

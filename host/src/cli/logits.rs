@@ -1,12 +1,8 @@
 //! `terntable logits`.
 
-use super::{CardArg, DeviceArg, HeadArg, ModelArg, ThreadsArg, print_json, print_text};
+use super::{CardArg, HeadArg, ModelArg, PlaceArg, ThreadsArg, print_json, print_text};
 use serde::Serialize;
-use terntable::{
-    Error,
-    device::{DeviceName, Place, with_feed},
-    sim::Recording,
-};
+use terntable::{Error, device::with_feed, sim::Recording};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -15,9 +11,8 @@ pub struct Args {
     /// Token ids, separated by commas.
     #[arg(long, value_name = "ID,ID,...", value_delimiter = ',', required = true)]
     tokens: Vec<u32>,
-    /// Where the integers are added up.
-    #[arg(long, value_enum, default_value = "cpu")]
-    device: DeviceArg,
+    #[command(flatten)]
+    place: PlaceArg,
     #[command(flatten)]
     threads: ThreadsArg,
     #[command(flatten)]
@@ -32,7 +27,7 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    device: &'static str,
+    device: String,
     tokens: Vec<u32>,
     /// Positions x vocabulary.
     logits: Vec<Vec<Option<f32>>>,
@@ -40,10 +35,9 @@ struct Report {
 
 pub fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = args.model.open()?;
-    let name = DeviceName::from(args.device);
     let (card, recording) = (args.card.config()?, Recording::default());
     let threads = args.threads.threads;
-    let place = Place { device: name, card: &card, recording: &recording, threads };
+    let place = args.place.place(&card, &recording, threads);
     let (ranked, _) = with_feed(&place, &checkpoint, args.head.into(), |runner| {
         runner.feed(&args.tokens, args.tokens.len(), &mut |_| {})
     })?;
@@ -67,5 +61,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         row
     };
     let logits = ranked.iter().map(row).collect();
-    print_json(&Report { device: name.as_str(), tokens: args.tokens.clone(), logits })
+    print_json(&Report {
+        device: args.place.device.to_string(),
+        tokens: args.tokens.clone(),
+        logits,
+    })
 }

@@ -1,8 +1,11 @@
 //! Commands and their options.
 
 mod bench;
+mod card_server;
 mod chat;
 mod convert;
+mod devices;
+mod doctor;
 mod estimate;
 mod eval;
 mod generate;
@@ -17,7 +20,12 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
-use terntable::{Error, device::DeviceName, import::AnyCheckpoint};
+use terntable::{
+    Error,
+    device::{Device, DeviceName, Place},
+    import::AnyCheckpoint,
+    sim::Recording,
+};
 use terntable_golden::{attention::KvFormat, card::config::CardConfig, head::HeadMode};
 
 /// Ternary language models by table lookup: golden model, CPU and simulated card, bit for bit.
@@ -50,6 +58,12 @@ enum Command {
     Estimate(estimate::Args),
     /// Pack a checkpoint into an image for a card.
     Pack(pack::Args),
+    /// Serve a card as a PCI function on a vfio-user socket, for QEMU or `--device vfio-user:SOCKET`.
+    CardServer(card_server::Args),
+    /// List the cards on the PCI bus.
+    Devices(devices::Args),
+    /// Find what keeps a card from being used, and the command that fixes it.
+    Doctor(doctor::Args),
     /// Convert a checkpoint: Hugging Face folder, GGUF file, card image.
     Convert(convert::Args),
     /// Explain a checkpoint (folder or GGUF) or a card image: sizes, formats, programs; warn of damage.
@@ -68,6 +82,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Bench(args) => bench::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::CardServer(args) => card_server::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
@@ -117,6 +134,43 @@ impl From<DeviceArg> for DeviceName {
             DeviceArg::Sim => DeviceName::Sim,
             DeviceArg::CardGolden => DeviceName::CardGolden,
         }
+    }
+}
+
+/// A device that runs whole passes, cards behind a bus among them.
+#[derive(Debug, clap::Args)]
+struct PlaceArg {
+    /// Where the tokens are made: auto (a card if one works, else the CPU), golden, cpu, sim, card-golden; a card
+    /// behind its host interface: card:golden, card:sim, vfio-user:SOCKET, vfio:BDF, platform:NAME.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: Device,
+    /// End with an error when a card fails; otherwise the CPU goes on with the same answer.
+    #[arg(long)]
+    no_fallback: bool,
+}
+
+impl PlaceArg {
+    fn place<'a>(
+        &'a self,
+        card: &'a CardConfig,
+        recording: &'a Recording,
+        threads: Option<usize>,
+    ) -> Place<'a> {
+        let note = &|text: &str| eprintln!("terntable: {text}");
+        let loading = |arrived, all| loading_bar(arrived, all);
+        let fallback = !self.no_fallback;
+        Place { device: &self.device, card, recording, threads, fallback, note, loading }
+    }
+}
+
+/// Draws how much of an image has arrived.
+fn loading_bar(arrived: u64, all: u64) {
+    static BAR: std::sync::OnceLock<indicatif::ProgressBar> = std::sync::OnceLock::new();
+    let bar = BAR.get_or_init(|| progress_bar(0, "image"));
+    bar.set_length(all);
+    bar.set_position(arrived);
+    if arrived == all {
+        bar.finish_and_clear();
     }
 }
 

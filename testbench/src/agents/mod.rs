@@ -8,6 +8,7 @@ pub mod axi_dram;
 pub mod axi_lite;
 pub mod axi_memory;
 pub mod client;
+pub mod host_bus;
 pub mod memory;
 pub mod stream;
 
@@ -15,6 +16,7 @@ pub use axi_dram::{AxiDram, DramStatistics, DramTiming};
 pub use axi_lite::AxiLite;
 pub use axi_memory::{AxiMemory, MemoryStatistics, MemoryTiming, Refresh};
 pub use client::{ClientMemory, ClientStatistics, ReadClient, STATE, WriteClient};
+pub use host_bus::{BusStatistics, BusTiming, HostBus};
 pub use memory::Memory;
 pub use stream::{Sink, Source};
 

@@ -153,6 +153,12 @@ impl Machine {
         &mut self.memory.state
     }
 
+    /// Image and state region, for what moves bytes between a host and the card's memory. Their lengths
+    /// are the sizes of the regions.
+    pub fn regions_mut(&mut self) -> (&mut Vec<u8>, &mut Vec<u8>) {
+        (&mut self.memory.image, &mut self.memory.state)
+    }
+
     /// X, the residual stream.
     pub fn x(&self) -> &Buffer<f32> {
         &self.x

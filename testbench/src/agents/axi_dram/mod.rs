@@ -313,10 +313,11 @@ impl Ports {
     }
 
     fn quiet(&self) {
-        for signal in [&self.ar.ready, &self.r.valid, &self.aw.ready, &self.w.ready, &self.b.valid]
-        {
-            signal.set(0);
-        }
+        let channels =
+            [&self.ar.ready, &self.r.valid, &self.aw.ready, &self.w.ready, &self.b.valid];
+        // Their payload too: the task writes what changes only.
+        let payload = [&self.rresp, &self.rlast, &self.bresp];
+        channels.into_iter().chain(payload).for_each(|signal| signal.set(0));
     }
 }
 
