@@ -54,9 +54,7 @@ impl<'a> Conversation<'a> {
         tokenizer: &'a Tokenizer,
     ) -> Result<Self, Error> {
         let template = checkpoint.template()?;
-        let mut end_tokens = checkpoint.end_tokens()?;
-        let named = template.as_ref().and_then(|template| template.eos_token.as_deref());
-        end_tokens.extend(named.and_then(|token| tokenizer.id(token)));
+        let end_tokens = end_tokens(checkpoint, tokenizer, template.as_ref())?;
         let (messages, fed) = (Vec::new(), Vec::new());
         Ok(Self { config, tokenizer, template, end_tokens, system: None, messages, fed })
     }
@@ -150,10 +148,32 @@ impl<'a> Conversation<'a> {
     /// The tokens of the conversation, up to where the model speaks next.
     fn tokens(&self) -> Result<Vec<u32>, Error> {
         let messages: Vec<Message> = self.system.iter().chain(&self.messages).cloned().collect();
-        match &self.template {
-            Some(template) => self.tokenizer.encode_whole(&template.render(&messages)?),
-            None => self.tokenizer.encode(&plain(&messages)),
-        }
+        tokens(self.tokenizer, self.template.as_ref(), &messages)
+    }
+}
+
+/// Tokens that end an answer: those of the model, and the one that the template's file names.
+pub(crate) fn end_tokens(
+    checkpoint: &AnyCheckpoint,
+    tokenizer: &Tokenizer,
+    template: Option<&Template>,
+) -> Result<Vec<u32>, Error> {
+    let mut tokens = checkpoint.end_tokens()?;
+    let named = template.and_then(|template| template.eos_token.as_deref());
+    tokens.extend(named.and_then(|token| tokenizer.id(token)));
+    Ok(tokens)
+}
+
+/// The tokens of a conversation, up to where the model speaks next. Without a template it is a text that the model
+/// continues.
+pub(crate) fn tokens(
+    tokenizer: &Tokenizer,
+    template: Option<&Template>,
+    messages: &[Message],
+) -> Result<Vec<u32>, Error> {
+    match template {
+        Some(template) => tokenizer.encode_whole(&template.render(messages)?),
+        None => tokenizer.encode(&plain(messages)),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     Error,
     import::{Sampling, Tokenizer},
     runner::{Feed, SLOTS},
+    stream::Stream,
 };
 use terntable_golden::{model::Config, sample::Sampler};
 
@@ -90,54 +91,18 @@ pub fn go_on(
             break;
         }
         made.tokens.push(token);
-        event(Event::Text(stream.push(token)?));
+        let text = stream.push(token)?;
+        event(Event::Text(&text));
+        made.text += &text;
         if made.tokens.len() == request.max_tokens || runner.position() == runner.context() {
             break;
         }
         ranked = runner.feed(&[token], 1, &mut |_| {})?;
     }
-    event(Event::Text(stream.rest()?));
-    made.text = stream.text;
+    let text = stream.rest()?;
+    event(Event::Text(&text));
+    made.text += &text;
     Ok(made)
-}
-
-/// Tokens to text, whole characters at a time.
-struct Stream<'a> {
-    tokenizer: &'a Tokenizer,
-    /// The prompt's tokens and the new ones: some decoders need what stands before.
-    tokens: Vec<u32>,
-    prompt_bytes: usize,
-    /// The text sent so far.
-    text: String,
-}
-
-impl<'a> Stream<'a> {
-    fn new(tokenizer: &'a Tokenizer, prompt: &[u32]) -> Result<Self, Error> {
-        let prompt_bytes = tokenizer.decode(prompt)?.len();
-        Ok(Self { tokenizer, tokens: prompt.to_vec(), prompt_bytes, text: String::new() })
-    }
-
-    /// The text that a token completes. A character may need several tokens; until it is whole it
-    /// decodes to U+FFFD and is held back.
-    fn push(&mut self, token: u32) -> Result<&str, Error> {
-        self.tokens.push(token);
-        self.send(|text| !text.ends_with('\u{fffd}'))
-    }
-
-    /// What is still held back.
-    fn rest(&mut self) -> Result<&str, Error> {
-        self.send(|_| true)
-    }
-
-    fn send(&mut self, ready: impl Fn(&str) -> bool) -> Result<&str, Error> {
-        let all = self.tokenizer.decode(&self.tokens)?;
-        let text = all.get(self.prompt_bytes..).unwrap_or_default();
-        let sent = self.text.len();
-        if ready(text) && text.len() > sent {
-            self.text.push_str(text.get(sent..).unwrap_or_default());
-        }
-        Ok(&self.text[sent..])
-    }
 }
 
 /// The tokens of a prompt: at least one, and no more than the model's context holds.

@@ -23,11 +23,15 @@ pub mod eval;
 pub mod generate;
 pub mod import;
 pub mod inspect;
+pub mod language;
 pub mod lockstep;
 pub mod pack;
 pub mod packed;
+pub mod replay;
 pub mod runner;
+pub mod serve;
 pub mod sim;
+pub mod stream;
 pub mod usage;
 
 pub use error::Error;

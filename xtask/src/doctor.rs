@@ -20,8 +20,11 @@ pub fn run() -> Result<(), String> {
     let route = group(Group::Route, "cargo xtask pnr  (installs it)")?;
     let parity = group(Group::Parity, "cargo xtask parity  (installs it: 5.6 GB)")?;
     let peers = group(Group::Peers, "cargo xtask bench-cpu  (installs it)")?;
-    if route + parity + peers > 0 {
-        println!("the demo and the gate need no tools of routing, parity, training or peers");
+    let server = group(Group::Server, "cargo xtask api  (installs it)")?;
+    if route + parity + peers + server > 0 {
+        println!(
+            "the demo and the gate need no tools of routing, parity, training, peers or servers"
+        );
     }
     match missing {
         0 => Ok(()),

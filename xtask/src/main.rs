@@ -10,6 +10,7 @@ mod gate;
 mod generate;
 mod parity;
 mod process;
+mod server;
 mod soak;
 mod tools;
 
@@ -54,6 +55,10 @@ enum Command {
     Cycles(Arguments),
     /// Compare the CPU path with llama.cpp, built here: paired rates of decode and prompts.
     BenchCpu(Arguments),
+    /// The server under the `openai` package and schemathesis (--examples N, --seed N).
+    Api(Arguments),
+    /// The page in the system's Chromium (needs node); screenshots into a folder, if one is given.
+    Page(Arguments),
     /// The card in a virtual machine: QEMU, an IOMMU, a kernel's VFIO, `terntable generate` in the guest.
     VmTest(Arguments),
     /// Tests of the gate for longer: damaged files, clients of the server, faults of cards, hostile hosts.
@@ -106,6 +111,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::BenchCpu(a) => {
             process::script(Group::Peers, "scripts/llama_cpp/bench.py", &a.rest)
         }
+        Command::Api(a) => server::api(&a.rest),
+        Command::Page(a) => server::page(&a.rest),
         Command::VmTest(a) => process::script(Group::Gate, "scripts/vm.py", &a.rest),
         Command::Soak { name, minutes } => soak::run(name.as_deref(), minutes),
         Command::Parity(a) => parity::parity(&a.rest),

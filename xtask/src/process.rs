@@ -20,7 +20,13 @@ fn command(program: &str, args: &[&str]) -> Command {
 
 /// Runs a program; its output goes where ours goes.
 pub fn run(program: &str, args: &[&str]) -> Result<(), String> {
-    let status = command(program, args).status().map_err(|e| {
+    run_with(program, args, &[])
+}
+
+/// The same with variables of its environment.
+pub fn run_with(program: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let mut command = command(program, args);
+    let status = command.envs(variables.iter().copied()).status().map_err(|e| {
         format!("cannot start {program}: {e}; `cargo xtask doctor` says what is missing")
     })?;
     match status.success() {

@@ -15,6 +15,8 @@ pub enum Group {
     Parity,
     /// llama.cpp, and what it takes to build it.
     Peers,
+    /// Clients of the server.
+    Server,
 }
 
 /// Packages that scripts build from their sources: pinned in the same file, not installed.
@@ -26,6 +28,16 @@ struct Pins {
     route: BTreeMap<String, String>,
     parity: BTreeMap<String, String>,
     peers: BTreeMap<String, String>,
+    server: BTreeMap<String, String>,
+    page: BTreeMap<String, String>,
+}
+
+impl Pins {
+    fn read() -> Result<Self, String> {
+        let path = root().join("scripts/tools.toml");
+        let text = fs::read_to_string(&path).map_err(|e| format!("cannot read {path:?}: {e}"))?;
+        toml::from_str(&text).map_err(|e| format!("{path:?}: {e}"))
+    }
 }
 
 impl Group {
@@ -36,6 +48,7 @@ impl Group {
             Group::Route => "venv-route",
             Group::Parity => "venv-parity",
             Group::Peers => "venv-peers",
+            Group::Server => "venv-server",
         })
     }
 
@@ -46,14 +59,13 @@ impl Group {
 
     /// The pinned packages to install.
     pub fn pins(self) -> Result<BTreeMap<String, String>, String> {
-        let path = root().join("scripts/tools.toml");
-        let text = fs::read_to_string(&path).map_err(|e| format!("cannot read {path:?}: {e}"))?;
-        let pins: Pins = toml::from_str(&text).map_err(|e| format!("{path:?}: {e}"))?;
+        let pins = Pins::read()?;
         let mut pins = match self {
             Group::Gate => pins.gate,
             Group::Route => pins.route,
             Group::Parity => pins.parity,
             Group::Peers => pins.peers,
+            Group::Server => pins.server,
         };
         pins.retain(|name, _| !FROM_SOURCE.contains(&name.as_str()));
         Ok(pins)
@@ -90,4 +102,19 @@ pub fn install(group: Group) -> Result<PathBuf, String> {
     run(&python.to_string_lossy(), &args)?;
     fs::write(&stamp, wanted.join("\n")).map_err(|e| format!("cannot write {stamp:?}: {e}"))?;
     Ok(python)
+}
+
+/// Installs the browser's driver of `cargo xtask page` from npm; returns the folder of its modules.
+pub fn install_page() -> Result<PathBuf, String> {
+    let folder = root().join(".tools").join("page");
+    let modules = folder.join("node_modules");
+    for (name, version) in Pins::read()?.page {
+        let package = fs::read_to_string(modules.join(&name).join("package.json"));
+        if package.is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\""))) {
+            continue;
+        }
+        let (into, package) = (folder.to_string_lossy(), format!("{name}@{version}"));
+        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", &into, &package])?;
+    }
+    Ok(modules)
 }

@@ -10,7 +10,10 @@ use terntable::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// Checkpoint folder, or a shape with random weights: bitnet-0.73b, bitnet-2b4t, falcon3-1b,
     /// llama3-8b.
     #[arg(long, value_name = "PATH|SHAPE", default_value_t = super::bundled_model().display().to_string())]
@@ -40,6 +43,12 @@ pub struct Args {
     json: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Of {
+    /// Replay a trace of requests against a server: times, throughput, goodput.
+    Serve(super::bench_serve::Args),
+}
+
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum BenchDevice {
     /// SIMD kernels on the CPU.
@@ -56,6 +65,9 @@ struct Report {
 }
 
 pub fn run(args: &Args) -> Result<(), Error> {
+    if let Some(Of::Serve(args)) = &args.of {
+        return super::bench_serve::run(args);
+    }
     let BenchDevice::Cpu = args.device;
     let threads = args.threads.threads.unwrap_or_else(cores);
     let (cpu, open_s) = open(&args.model, threads)?;

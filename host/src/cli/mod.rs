@@ -1,6 +1,7 @@
 //! Commands and their options.
 
 mod bench;
+mod bench_serve;
 mod card_server;
 mod chat;
 mod convert;
@@ -12,6 +13,7 @@ mod generate;
 mod inspect;
 mod logits;
 mod pack;
+mod serve;
 mod tokens;
 mod verify;
 
@@ -44,6 +46,8 @@ enum Command {
     Generate(generate::Args),
     /// Talk with a model in a terminal.
     Chat(chat::Args),
+    /// Serve a model over HTTP, as OpenAI's API has it, with a page to chat and look.
+    Serve(serve::Args),
     /// Tokens of texts, or of conversations as the model's chat template renders them.
     Tokens(tokens::Args),
     /// Logits of every position of a token list, for comparing with other software.
@@ -75,6 +79,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Tokens(args) => tokens::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -1,7 +1,11 @@
 //! `tokenizer.json`.
 
 use crate::Error;
-use std::path::{Path, PathBuf};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+    sync::Once,
+};
 use tokenizers::{ModelWrapper, PreTokenizerWrapper};
 
 /// A tokenizer, described.
@@ -104,12 +108,26 @@ impl Tokenizer {
     }
 }
 
-/// The tokenizers library panics on some damaged files; here that is an error like any other.
+thread_local! {
+    /// Whether this thread takes panics as errors.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The tokenizers library panics on some damaged files; here that is an error like any other, and nothing is
+/// printed. Panics of other threads are printed as ever.
 fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let outer = GUARDED.replace(true);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    std::panic::set_hook(hook);
+    GUARDED.set(outer);
     match result {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.to_string()),
