@@ -77,6 +77,9 @@ DEVICES = {
 # What a card is made of; a unit inside another has a line of its own.
 UNITS = ["tt_card_control", "tt_sequencer", "tt_memory", "tt_load", "tt_multiply", "tt_tlmm",
          "tt_vector", "tt_kv_writer", "tt_attention", "tt_head", "tt_check"]
+# What a host card has more than a card.
+HOST = ["tt_host_control", "tt_host_dma", "tt_axi_join"]
+UNITS += HOST
 REST = "the rest"
 
 
@@ -86,8 +89,10 @@ def files(name, family):
         path = Path(line)
         special = path.parent / family / path.name
         return str(special if (RTL / special).exists() else path)
-    lines = (RTL / name).read_text().splitlines()
-    return [own(line) for line in lines if line and not line.startswith("//")]
+    lines = [line for line in (RTL / name).read_text().splitlines() if line]
+    nested = [line.split()[1] for line in lines if line.startswith("-F ")]
+    listed = [own(line) for line in lines if not line.startswith(("//", "-F "))]
+    return [*(file for other in nested for file in files(other, family)), *listed]
 
 
 def card_parameters(card, unit="tt_card"):
@@ -99,8 +104,11 @@ def card_parameters(card, unit="tt_card"):
     values = {name: constants.get(name, value) for name, value in top.items()}
     if unit == "tt_card":
         return values
+    host = (RTL / "host/tt_host_card.sv").read_text()
+    values = dict(re.findall(r"^  parameter [\w\s\[\]:]*?(\w+) = ([\w']+)", host, re.M)) | values
     values["BeatBytes"] = constants["BeatBytes"]
-    for path in ("card/tt_card.sv", "card/tt_units.sv", "multiply/tt_multiply.sv"):
+    for path in ("card/tt_card.sv", "card/tt_units.sv", "multiply/tt_multiply.sv",
+                 "host/tt_host_card.sv"):
         text = (RTL / path).read_text()
         values |= dict(re.findall(r"localparam int unsigned (\w+)\s*= (\d+);", text))
         if found := re.search(rf"^  {unit} #\((.*?)\) u_", text, re.M | re.S):
@@ -244,7 +252,8 @@ def device(family, total):
 def measured(top, family, parameters):
     """Synthesises a top; returns its report, with parameters and seconds."""
     begin = time.monotonic()
-    sources = files("engine.f" if top == "tt_engine" else "card.f", family)
+    lists = {"tt_engine": "engine.f", **dict.fromkeys(HOST, "host_card.f")}
+    sources = files(lists.get(top, "card.f"), family)
     result = report(synthesise(top, sources, family, parameters), top, family)
     return {"parameters": parameters, "seconds": round(time.monotonic() - begin), **result}
 

@@ -262,7 +262,7 @@ module tt_host_card #(
   logic [63:0]           load;
   logic [1:0]            events;
   tt_host_pkg::rings_t   rings;
-  tt_host_pkg::status_e  status;
+  tt_host_regs_pkg::host_status_e_e status;
   logic                  pass_valid, pass_ready, pass_stop, pass_busy, pass_done, pass_failed;
   logic [63:0]           pass_address;
   logic [15:0]           pass_command;

@@ -25,7 +25,7 @@ module tt_host_check #(
   /// The check is over, for one cycle.
   output logic                   done_o,
   /// What it found; with done_o.
-  output tt_host_pkg::status_e   status_o,
+  output tt_host_regs_pkg::host_status_e_e status_o,
   /// Physical address of the region, a multiple of a block; holds until the next check.
   output logic [63:0]            base_o,
   /// Bytes of the region, whole blocks; holds until the next check.

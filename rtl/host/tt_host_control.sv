@@ -79,7 +79,7 @@ module tt_host_control #(
   /// The queue was stopped by an error.
   input  logic                 stopped_i,
   /// Why.
-  input  tt_host_pkg::status_e error_i,
+  input  tt_host_regs_pkg::host_status_e_e error_i,
   /// A pulse: vector v is asked for, if it is enabled.
   input  logic [1:0]           event_i,
   /// Counted: a completion was written.

@@ -34,7 +34,7 @@ module tt_host_copy #(
   /// The copy is over, for one cycle: nothing of it is on its way.
   output logic                   done_o,
   /// How it ended; with done_o.
-  output tt_host_pkg::status_e   status_o,
+  output tt_host_regs_pkg::host_status_e_e status_o,
   /// CRC-32C of the bytes; with done_o.
   output logic [31:0]            crc_o,
   /// A handshake on one of the buses.
@@ -267,7 +267,7 @@ module tt_host_copy #(
   assign wr_data_o       = out;
 
   // ---- the end ---------------------------------------------------------------------------------
-  tt_host_pkg::status_e status_q;
+  tt_host_regs_pkg::host_status_e_e status_q;
 
   assign halt       = stop_i | (status_q != tt_host_regs_pkg::host_status_e__ok);
   assign done_o     = run_q & (~ahead_valid | halt) & ~read_valid_q & (open_q == '0)

@@ -36,7 +36,7 @@ module tt_host_dma #(
   /// The queue was stopped by an error.
   output logic                         stopped_o,
   /// Why.
-  output tt_host_pkg::status_e         error_o,
+  output tt_host_regs_pkg::host_status_e_e error_o,
   /// A pulse: vector v is to be asked for.
   output logic [1:0]                   event_o,
   /// A pulse: a completion was written.
@@ -141,7 +141,7 @@ module tt_host_dma #(
   logic                 check, checked, copy, copy_stop, copied, copy_progress;
   logic [31:0]          index, info, copy_crc;
   tt_host_pkg::entry_t  entry;
-  tt_host_pkg::status_e status, check_status, copy_status;
+  tt_host_regs_pkg::host_status_e_e status, check_status, copy_status;
 
   tt_host_queue #(.WatchdogBits(WatchdogBits)) u_queue (
     .clk_i,

@@ -1,8 +1,5 @@
 /// Types that the modules of the host interface share.
 package tt_host_pkg;
-  /// How an entry ended: the values of register ERROR_CODE and of a completion's status.
-  typedef tt_host_regs_pkg::host_status_e_e status_e;
-
   /// What an entry does.
   localparam logic [7:0] OpNop      = 8'd1;
   localparam logic [7:0] OpToCard   = 8'd2;

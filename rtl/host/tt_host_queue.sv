@@ -24,7 +24,7 @@ module tt_host_queue #(
   /// The queue was stopped by an error, until enable_i falls.
   output logic                   stopped_o,
   /// Why.
-  output tt_host_pkg::status_e   error_o,
+  output tt_host_regs_pkg::host_status_e_e error_o,
   /// A completion was written.
   output logic                   completed_o,
   /// A pulse: vector 0, and 1, is to be asked for.
@@ -41,7 +41,7 @@ module tt_host_queue #(
   /// Write a completion.
   output logic                   complete_o,
   /// Its status.
-  output tt_host_pkg::status_e   status_o,
+  output tt_host_regs_pkg::host_status_e_e status_o,
   /// Its info.
   output logic [31:0]            info_o,
   /// It is written.
@@ -54,7 +54,7 @@ module tt_host_queue #(
   /// It is checked.
   input  logic                   checked_i,
   /// What was found.
-  input  tt_host_pkg::status_e   check_status_i,
+  input  tt_host_regs_pkg::host_status_e_e check_status_i,
   /// Copy.
   output logic                   copy_o,
   /// The copy is to end.
@@ -62,7 +62,7 @@ module tt_host_queue #(
   /// It is over.
   input  logic                   copied_i,
   /// How.
-  input  tt_host_pkg::status_e   copy_status_i,
+  input  tt_host_regs_pkg::host_status_e_e copy_status_i,
   /// CRC-32C of its bytes.
   input  logic [31:0]            copy_crc_i,
   /// A handshake on a bus.
@@ -91,7 +91,7 @@ module tt_host_queue #(
   logic [31:0]             head_q, info_q;
   logic                    stop_q, stop, stopped_q, ready_q, timeout;
   logic [WatchdogBits-1:0] still_q;  // cycles without progress of the bus that is waited for
-  tt_host_pkg::status_e    status_q, error_q, error;
+  tt_host_regs_pkg::host_status_e_e status_q, error_q, error;
   logic                    copies, waits;
 
   // Until the entry is over, the queue remembers that it was disabled.

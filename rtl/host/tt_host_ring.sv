@@ -27,7 +27,7 @@ module tt_host_ring #(
   /// Write the completion of the entry at head_i. This and the next two hold until completed_o.
   input  logic                     complete_i,
   /// Its status.
-  input  tt_host_pkg::status_e     status_i,
+  input  tt_host_regs_pkg::host_status_e_e status_i,
   /// Its info.
   input  logic [31:0]              info_i,
   /// It is in host memory, for one cycle.

@@ -141,12 +141,14 @@ fn a_dropped_answer_gives_its_slot_to_others() {
     let client = service.client();
     let long = Request { prompt: vec![5; 3], max_tokens: 60, ..Request::default() };
     let mut first = client.submit(long.clone()).unwrap();
-    let second = client.submit(Request { max_tokens: 2, ..long }).unwrap();
+    // It ends after the pass that hangs, in which the first one is dropped.
+    let second = client.submit(Request { max_tokens: 8, ..long }).unwrap();
     assert!(matches!(first.events.blocking_recv(), Some(Event::Token(_))));
     drop(first);
     assert_eq!(collect(second).1.reason, FinishReason::Length);
     let status = client.status();
-    assert_eq!((status.cancelled, status.finished, status.completion_tokens), (1, 1, 4 + 2));
+    assert_eq!((status.cancelled, status.finished), (1, 1));
+    assert!(status.completion_tokens <= 5 + 8, "{status:?}");
 }
 
 #[test]

@@ -96,7 +96,8 @@ impl Hostile {
     fn entry(&mut self) -> [u8; ENTRY_BYTES] {
         let host = SHARED + self.random.range(0, (NAMED - SHARED) / 16) * 16;
         let far = self.random.range(0, u64::MAX);
-        let card = self.random.range(0, REGIONS_END / 16) * 16 | self.pick(&[0, STATE, STATE]);
+        let region = self.pick(&[0, STATE, STATE]);
+        let card = self.random.range(0, REGIONS_END / 16) * 16 + region;
         let bytes = 16 * self.random.range(1, LONGEST / 16) as u32;
         let copy = Entry { host, card, bytes, ..Entry::to_card(0, 0, 0, None) };
         let entry = match self.random.range(0, 11) {
@@ -197,7 +198,7 @@ impl Hostile {
         // So that the rings' upper halves are right from now on.
         let regions = [
             (card::state_base_lo::OFFSET, MEMORY_BASE),
-            (card::state_bytes_lo::OFFSET, REGIONS_END),
+            (card::state_bytes_lo::OFFSET, REGIONS_END / 2),
             (HOST + host::submit_base_lo::OFFSET, SHARED),
             (HOST + host::complete_base_lo::OFFSET, SHARED + 0x1_0000),
         ];

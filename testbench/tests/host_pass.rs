@@ -12,7 +12,9 @@ use rig::{Rig, random_model};
 use terntable_driver::{
     card::HOST, card_registers as card, entry::Entry, function::Function, host_registers as host,
 };
-use terntable_golden::card::{command::STATE, image::crc32c, program::ProgramKind};
+use terntable_golden::card::{
+    command::STATE, image::crc32c, machine::ErrorCode, program::ProgramKind,
+};
 use terntable_testbench::{
     agents::{BusTiming, DramTiming},
     host_card::{HostCardOptions, HostCardSim},
@@ -24,16 +26,17 @@ const SPACE: usize = 0x10_0000;
 /// Bytes of the state region that the model does not use.
 const SPARE: u64 = 0x4000;
 
+fn regions(rig: &Rig) -> Regions {
+    let image = rig.built.image.bytes().len() as u64;
+    let state = rig.layout().state_bytes.next_multiple_of(256) + SPARE;
+    Regions { image, state, load: image }
+}
+
 fn world(rig: &Rig, options: HostCardOptions) -> World<HostCardSim> {
     let mut world =
         World::new(HostCardSim::new(&rig.card, options).unwrap(), SPACE + SOURCE as usize);
     let image = rig.built.image.bytes();
-    let regions = Regions {
-        image: image.len() as u64,
-        state: rig.layout().state_bytes.next_multiple_of(256) + SPARE,
-        load: image.len() as u64,
-    };
-    world.begin(3, regions);
+    world.begin(3, regions(rig));
     copy_in(&mut world, 0, image);
     copy_in(&mut world, STATE, rig.machine.state());
     world
@@ -117,18 +120,18 @@ fn copies_move_while_a_pass_runs() {
         world.memory.write(SOURCE as usize, &noise).unwrap();
         // The pass is rung in by the host itself; the queue copies there and back meanwhile.
         world.set64(card::doorbell_lo::OFFSET, descriptor);
+        let before = world.host(host::head::OFFSET);
         let (there, back) = (SHARED + SOURCE, SHARED + SOURCE + SPARE);
         world.submit(&[
             Entry::to_card(there, spare, SPARE as u32, Some(crc32c(&noise))),
             Entry::from_card(back, spare, SPARE as u32),
         ]);
         let begin = world.function.cycle();
-        while world.host(host::head::OFFSET) < 2 {
+        while world.host(host::head::OFFSET) < before + 2 {
             world.function.work(&world.table);
             assert!(world.function.cycle() - begin < 100_000, "the copies do not end");
         }
         let copied = world.function.cycle() - begin;
-        println!("{copied} cycles");
         assert!(world.function.busy(), "the pass was over before the copies, {copied} cycles");
         assert!(world.bytes((SOURCE + SPARE) as usize, noise.len()) == noise, "the copies differ");
         // A pass of the queue waits for the other one.
@@ -144,4 +147,26 @@ fn copies_move_while_a_pass_runs() {
         compare(&rig, &mut world);
         assert_eq!(world.function.read32(HOST + host::status::OFFSET), 0);
     }
+}
+
+#[test]
+fn a_queue_that_is_disabled_ends_its_pass() {
+    let mut rig = Rig::new(&random_model(3), None);
+    let mut world = world(&rig, HostCardOptions::default());
+    let descriptor = prepare(&mut rig, &mut world, &[2, 7, 1]);
+    for cycles in [40, 400, 4000] {
+        world.submit(&[Entry::pass(descriptor)]);
+        world.function.run(cycles, &world.table).unwrap();
+        assert!(world.function.busy(), "the pass was over after {cycles} cycles");
+        world.stop();
+        let code = world.function.read32(card::error_code::OFFSET);
+        assert_eq!(code, ErrorCode::Aborted as u32, "after {cycles} cycles");
+        let (regions, passes) = (regions(&rig), world.function.read32(card::passes_done::OFFSET));
+        assert_eq!(passes, 0);
+        world.begin(3, regions);
+    }
+    copy_in(&mut world, STATE, rig.machine.state());
+    run(&mut world, Entry::pass(descriptor));
+    rig.machine.run(descriptor).unwrap();
+    compare(&rig, &mut world);
 }

@@ -105,12 +105,13 @@ struct Messages {
     taken: [bool; VECTORS],
     stall: f64,
     random: seed::Random,
+    held: bool,
     able: bool,
 }
 
 impl Messages {
     fn drive(&mut self) {
-        self.able = !self.random.chance(self.stall);
+        self.able = !self.random.chance(self.stall) && !self.held;
         self.ready.set(self.able.into());
     }
 
@@ -141,6 +142,7 @@ impl HostCardSim {
             taken: [false; VECTORS],
             stall,
             random: seed::Random::new(seed, "irq"),
+            held: false,
             able: false,
         };
         let mut card = HostCardSim {
@@ -194,6 +196,11 @@ impl HostCardSim {
     /// then on the card reads as all ones, like one that fell off its bus.
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
+    }
+
+    /// Takes no message until this is called again with false.
+    pub fn hold_messages(&mut self, hold: bool) {
+        self.messages.held = hold;
     }
 
     /// Lets so many cycles pass, host memory at hand.

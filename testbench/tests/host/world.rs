@@ -209,7 +209,7 @@ fn bad_pass(random: &mut Random) -> Entry {
         1 => STATE | random.range(0, 1 << 12),
         2 => STATE | (REGIONS.state - 16),
         3 => random.range(0, u64::MAX),
-        _ => STATE | random.range(0, REGIONS.state / 16 - 4) * 16,
+        _ => STATE + random.range(0, REGIONS.state / 16 - 4) * 16,
     };
     Entry::pass(descriptor)
 }
