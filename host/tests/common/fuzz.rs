@@ -109,17 +109,13 @@ pub fn soak_time() -> Duration {
     Duration::from_secs(seconds.unwrap_or(60))
 }
 
-/// A message without what differs from case to case: names in quotes, paths, numbers.
+/// The plain words of a message: names, paths and numbers differ from case to case.
 fn shape(message: &str) -> String {
-    let mut shape = String::new();
-    for word in message.split_whitespace().filter(|word| !word.contains(['/', '`', '"', '\''])) {
-        shape.extend(word.chars().filter(|c| c.is_ascii_alphabetic()));
-        shape.push(' ');
-        if shape.len() > 120 {
-            break;
-        }
-    }
-    shape
+    let plain = |word: &&str| {
+        let word = word.trim_end_matches([',', ':', ';', '.']);
+        word.len() < 13 && word.chars().all(|c| c.is_ascii_lowercase())
+    };
+    message.split_whitespace().filter(plain).take(12).collect::<Vec<_>>().join(" ")
 }
 
 /// Time that this thread has had a processor, where the system tells: a busy machine does not add to it.
